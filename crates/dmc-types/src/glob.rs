@@ -1,0 +1,92 @@
+//! Patterns over paths of an image, as templates and rules write them.
+
+use crate::ImagePath;
+use globset::{GlobBuilder, GlobMatcher};
+use std::fmt;
+use std::os::unix::ffi::OsStrExt;
+
+/// Why a text is not a pattern.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{pattern}` is not a pattern of paths: {why}")]
+pub struct GlobError {
+    /// What was read.
+    pub pattern: String,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+/// A pattern such as `/etc/nginx/**` or `/usr/lib/*/gconv/UTF-*.so`: `*` and `?` stay within a
+/// folder, `**` crosses folders, `[a-z]` and `{a,b}` choose. A pattern matches by the merged-/usr
+/// spelling of a path. One without special signs names a single path.
+#[derive(Clone)]
+pub struct PathGlob {
+    text: Box<str>,
+    matcher: GlobMatcher,
+}
+
+impl PathGlob {
+    /// Reads a pattern, which must begin with `/`.
+    pub fn parse(text: &str) -> Result<Self, GlobError> {
+        let refused = |why: String| GlobError { pattern: text.to_owned(), why };
+        if !text.starts_with('/') {
+            return Err(refused("it must begin with `/`".to_owned()));
+        }
+        let glob = GlobBuilder::new(text)
+            .literal_separator(true)
+            .backslash_escape(true)
+            .build()
+            .map_err(|error| refused(error.kind().to_string()))?;
+        Ok(Self { text: text.into(), matcher: glob.compile_matcher() })
+    }
+
+    /// Whether the pattern matches the path.
+    pub fn matches(&self, path: &ImagePath) -> bool {
+        self.matcher.is_match(std::ffi::OsStr::from_bytes(path.as_bytes()))
+    }
+
+    /// The pattern as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+impl PartialEq for PathGlob {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for PathGlob {}
+
+impl fmt::Display for PathGlob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for PathGlob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", &self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stars_know_folders() {
+        for (pattern, path, wanted) in [
+            ("/etc/nginx/*", "/etc/nginx/nginx.conf", true),
+            ("/etc/nginx/*", "/etc/nginx/conf.d/x", false),
+            ("/etc/nginx/**", "/etc/nginx/conf.d/x", true),
+            ("/etc/{passwd,group}", "/etc/group", true),
+            ("/usr/bin/env", "/usr/bin/env2", false),
+        ] {
+            let path = ImagePath::parse(path).unwrap();
+            assert_eq!(PathGlob::parse(pattern).unwrap().matches(&path), wanted, "{pattern} {path}");
+        }
+        assert!(PathGlob::parse("etc").is_err());
+        assert!(PathGlob::parse("/a[").is_err());
+    }
+}

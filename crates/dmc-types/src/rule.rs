@@ -1,0 +1,43 @@
+//! Curated knowledge of edges that no ELF header shows.
+//!
+//! Rules are data in `conf/rules/*.toml`. A rule fires for a kept file or package and asks for
+//! more files; the closure records the rule's name as the reason.
+
+use crate::{PackageName, PathGlob, SoName};
+
+/// One rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    /// Its name, unique among all rules: `libgcc-thread-exit`.
+    pub name: String,
+    /// What happens without it, in one sentence; shown by `dmc why`.
+    pub because: String,
+    /// It fires when any of these does.
+    pub triggers: Vec<RuleTrigger>,
+    /// What it asks for.
+    pub effect: RuleEffect,
+}
+
+/// What makes a rule fire.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RuleTrigger {
+    /// A kept ELF file imports this symbol.
+    Import(String),
+    /// A kept ELF file needs this library.
+    Needs(SoName),
+    /// A kept file's path matches.
+    Path(PathGlob),
+    /// A file of this package is kept.
+    Package(PackageName),
+}
+
+/// What a rule asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RuleEffect {
+    /// Libraries, found as the loader would for the file that fired the rule.
+    pub libraries: Vec<SoName>,
+    /// Packages in which `include` is looked for. Empty: the firing file's own package.
+    pub packages: Vec<PackageName>,
+    /// Patterns of files to keep. `{triplet}` has been replaced.
+    pub include: Vec<PathGlob>,
+}
