@@ -1,0 +1,158 @@
+//! What is kept, and why: the walk's result.
+
+use dmc_types::{Entry, ImagePath, PackageFacts, PackageName};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+/// The kind of an edge of the closure: what makes a file necessary.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind", content = "what")]
+pub enum EdgeKind {
+    /// The template names it as a root.
+    Root,
+    /// A pattern of the template matches it.
+    Included(String),
+    /// The template places a copy of it in the image.
+    Copied,
+    /// `DT_NEEDED` names it.
+    Needed(String),
+    /// `PT_INTERP` names it.
+    Interp,
+    /// A script's first line names it.
+    Shebang,
+    /// `.note.dlopen` names it.
+    Dlopen(String),
+    /// The rule of this name asks for it.
+    Rule(String),
+    /// A symbolic link on the way leads to it.
+    LinkTarget,
+    /// It is the first name of the file that another name is a hard link to.
+    HardlinkTarget,
+    /// A variant that the loader prefers on better processors.
+    Hwcaps(String),
+    /// The licence of a package of which a file is kept.
+    Licence,
+}
+
+impl EdgeKind {
+    /// Whether the image is wrong without the file. A link that was merely matched by a pattern
+    /// may lead nowhere.
+    pub(crate) fn is_binding(&self) -> bool {
+        !matches!(self, Self::Included(_) | Self::Rule(_) | Self::Licence)
+    }
+}
+
+/// Why one file is kept: the file that needs it, or none where the template asked for it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Edge {
+    /// What kind of need it is.
+    #[serde(flatten)]
+    pub kind: EdgeKind,
+    /// The kept file that has the need; none for the template.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub from: Option<ImagePath>,
+}
+
+impl fmt::Display for Edge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            EdgeKind::Root => f.write_str("root"),
+            EdgeKind::Included(glob) => write!(f, "included by {glob}"),
+            EdgeKind::Copied => f.write_str("copied"),
+            EdgeKind::Needed(soname) => write!(f, "needed as {soname}"),
+            EdgeKind::Interp => f.write_str("interpreter"),
+            EdgeKind::Shebang => f.write_str("shebang"),
+            EdgeKind::Dlopen(feature) => write!(f, "dlopen for {feature}"),
+            EdgeKind::Rule(name) => write!(f, "rule {name}"),
+            EdgeKind::LinkTarget => f.write_str("link target"),
+            EdgeKind::HardlinkTarget => f.write_str("hard link"),
+            EdgeKind::Hwcaps(soname) => write!(f, "hwcaps variant of {soname}"),
+            EdgeKind::Licence => f.write_str("licence"),
+        }
+    }
+}
+
+/// A file, link or folder that goes into the image.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    owner: Arc<PackageFacts>,
+    entry: usize,
+    /// Every reason for which it is kept, the one that came first in front.
+    pub reasons: Vec<Edge>,
+}
+
+impl Kept {
+    pub(crate) fn new(owner: Arc<PackageFacts>, entry: usize) -> Self {
+        Self { owner, entry, reasons: Vec::new() }
+    }
+
+    /// What the package says of it. Its `path` is the package's own spelling.
+    pub fn entry(&self) -> &Entry {
+        // `entry` was found by searching `owner`.
+        &self.owner.entries[self.entry]
+    }
+
+    /// The package that ships it.
+    pub fn package(&self) -> &Arc<PackageFacts> {
+        &self.owner
+    }
+}
+
+/// Something worth telling that stops nothing.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Note {
+    /// A library that would be opened if it were there, in none of the packages at hand.
+    Optional {
+        /// The file that would open it.
+        by: ImagePath,
+        /// Its sonames, best first.
+        sonames: Vec<String>,
+    },
+    /// A package without a copyright file.
+    NoLicence(PackageName),
+    /// A link of a package leads to something that is not kept and that nothing ships.
+    Dangling {
+        /// The link.
+        link: ImagePath,
+        /// Where it leads.
+        target: ImagePath,
+    },
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Optional { by, sonames } => {
+                write!(f, "`{by}` would open {}, which is left out", sonames.join(" or "))
+            }
+            Self::NoLicence(package) => write!(f, "package {package} has no copyright file"),
+            Self::Dangling { link, target } => {
+                write!(f, "link `{link}` leads to `{target}`, which is not in the image")
+            }
+        }
+    }
+}
+
+/// The files to keep, by their merged-/usr spelling, each with its reasons.
+#[derive(Debug, Clone, Default)]
+pub struct Closure {
+    /// What is kept.
+    pub files: BTreeMap<ImagePath, Kept>,
+    /// Every package that was read on the way, by name, whether a file of it is kept or not.
+    pub packages: BTreeMap<PackageName, Arc<PackageFacts>>,
+    /// What the user should know.
+    pub notes: BTreeSet<Note>,
+}
+
+impl Closure {
+    /// The packages of which something other than a folder is kept, by name.
+    pub fn shipped(&self) -> BTreeMap<PackageName, &Arc<PackageFacts>> {
+        self.files
+            .values()
+            .filter(|kept| !matches!(kept.entry().kind, dmc_types::EntryKind::Directory))
+            .map(|kept| (kept.package().package.clone(), kept.package()))
+            .collect()
+    }
+}

@@ -1,0 +1,249 @@
+//! The edges that leave a kept file.
+
+use super::need::{Need, Task, Want};
+use super::{Walk, WalkError};
+use crate::closure::{Edge, EdgeKind, Kept};
+use crate::search::{self, Loaded, Search};
+use dmc_types::{
+    DlopenPriority, ElfFacts, EntryKind, ImagePath, Nature, PackageName, Rule, RuleTrigger,
+    Shebang, SoName,
+};
+use std::sync::Arc;
+
+impl Walk {
+    /// Queues whatever a newly kept file needs.
+    pub(super) fn expand(
+        &mut self,
+        path: &ImagePath,
+        kept: &Kept,
+        edge: &Edge,
+    ) -> Result<(), WalkError> {
+        let package = &kept.package().package;
+        let entry = kept.entry();
+        if matches!(entry.kind, EntryKind::Directory) {
+            return Ok(());
+        }
+        if self.licensed.insert(package.clone()) {
+            self.queue.push_back(Task::Licence(package.clone()));
+            self.fire(
+                path,
+                package,
+                |when| matches!(when, RuleTrigger::Package(name) if name == package),
+            );
+        }
+        self.fire(
+            path,
+            package,
+            |when| matches!(when, RuleTrigger::Path(glob) if glob.matches(path)),
+        );
+        match &entry.kind {
+            EntryKind::Hardlink(first) => {
+                self.need_path(path, package, first, EdgeKind::HardlinkTarget)
+            }
+            EntryKind::File(file) => match &file.nature {
+                Nature::Elf(elf) => return self.expand_elf(path, package, elf, edge),
+                Nature::Script(shebang) => self.expand_script(path, package, shebang),
+                Nature::BrokenElf(why) => {
+                    return Err(WalkError::BrokenElf {
+                        path: path.clone(),
+                        package: package.clone(),
+                        why: why.clone(),
+                    });
+                }
+                Nature::Data => {}
+            },
+            EntryKind::Directory | EntryKind::Symlink(_) => {}
+        }
+        Ok(())
+    }
+
+    fn expand_elf(
+        &mut self,
+        path: &ImagePath,
+        package: &PackageName,
+        elf: &ElfFacts,
+        edge: &Edge,
+    ) -> Result<(), WalkError> {
+        if elf.ident != self.arch.elf() {
+            // Foreign code that only a pattern brought in (firmware, test data) is data.
+            return match edge.kind {
+                EdgeKind::Included(_) | EdgeKind::Copied | EdgeKind::Rule(_) => Ok(()),
+                _ => Err(WalkError::WrongMachine {
+                    path: path.clone(),
+                    found: elf.ident,
+                    arch: self.arch,
+                }),
+            };
+        }
+        if let Some(interp) = elf.interp.as_deref().and_then(|interp| ImagePath::parse(interp).ok())
+        {
+            self.need_path(path, package, &interp, EdgeKind::Interp);
+        }
+        for needed in &elf.needed {
+            let kind = EdgeKind::Needed(needed.clone());
+            match (needed.parse::<SoName>(), ImagePath::parse(needed)) {
+                (Ok(soname), _) => self.need_library(path, vec![soname], kind, true),
+                (_, Ok(file)) => self.need_path(path, package, &file, kind),
+                _ => {
+                    let why = format!(
+                        "it needs a library by the impossible name `{}`",
+                        needed.escape_debug()
+                    );
+                    return Err(WalkError::BrokenElf {
+                        path: path.clone(),
+                        package: package.clone(),
+                        why,
+                    });
+                }
+            }
+        }
+        for note in elf.dlopen.iter().filter(|note| note.priority > DlopenPriority::Suggested) {
+            let names: Vec<SoName> =
+                note.sonames.iter().filter_map(|name| name.parse().ok()).collect();
+            let feature = note.feature.clone().unwrap_or_else(|| note.sonames.join(" or "));
+            let hard = note.priority == DlopenPriority::Required;
+            self.need_library(path, names, EdgeKind::Dlopen(feature), hard);
+        }
+        self.fire(path, package, |when| match when {
+            RuleTrigger::Import(symbol) => elf.imports.binary_search(symbol).is_ok(),
+            RuleTrigger::Needs(soname) => elf.needed.iter().any(|needed| needed == soname.as_str()),
+            RuleTrigger::Path(_) | RuleTrigger::Package(_) => false,
+        });
+        Ok(())
+    }
+
+    fn expand_script(&mut self, path: &ImagePath, package: &PackageName, shebang: &Shebang) {
+        let Ok(interpreter) = ImagePath::parse(&shebang.interpreter) else {
+            return;
+        };
+        if interpreter.file_name() == b"env"
+            && let Some(program) = shebang.argument.as_deref().and_then(env_program)
+            && let Ok(program) = ImagePath::parse([b"/usr/bin/", program].concat())
+        {
+            self.need_path(path, package, &program, EdgeKind::Shebang);
+        }
+        self.need_path(path, package, &interpreter, EdgeKind::Shebang);
+    }
+
+    fn need_path(&mut self, from: &ImagePath, by: &PackageName, path: &ImagePath, kind: EdgeKind) {
+        self.queue.push_back(Task::Keep {
+            path: path.clone(),
+            edge: Edge { kind, from: Some(from.clone()) },
+            by: Some(by.clone()),
+        });
+    }
+
+    fn need_library(&mut self, from: &ImagePath, names: Vec<SoName>, kind: EdgeKind, hard: bool) {
+        if !names.is_empty() {
+            self.queue.push_back(Task::Library { names, from: from.clone(), kind, hard });
+        }
+    }
+
+    /// Applies each rule that has a trigger which `fires`, once a rule and package.
+    fn fire(
+        &mut self,
+        path: &ImagePath,
+        package: &PackageName,
+        fires: impl Fn(&RuleTrigger) -> bool,
+    ) {
+        let rules: Vec<(usize, Rule)> = self
+            .rules
+            .iter()
+            .enumerate()
+            .filter(|(_, rule)| rule.triggers.iter().any(&fires))
+            .map(|(at, rule)| (at, rule.clone()))
+            .collect();
+        for (at, rule) in rules {
+            let kind = EdgeKind::Rule(rule.name.clone());
+            for library in rule.effect.libraries {
+                self.need_library(path, vec![library], kind.clone(), true);
+            }
+            if rule.effect.include.is_empty() || !self.fired.insert((at, package.clone())) {
+                continue;
+            }
+            let packages: Arc<[PackageName]> = if rule.effect.packages.is_empty() {
+                Arc::new([package.clone()])
+            } else {
+                rule.effect.packages.into()
+            };
+            for glob in rule.effect.include {
+                let edge = Edge { kind: kind.clone(), from: Some(path.clone()) };
+                self.queue.push_back(Task::Include { glob, packages: Arc::clone(&packages), edge });
+            }
+        }
+    }
+
+    /// Resolves a library as the loader would, among the packages at hand.
+    pub(super) fn library(
+        &mut self,
+        names: &[SoName],
+        from: &ImagePath,
+        kind: &EdgeKind,
+        hard: bool,
+    ) -> Result<Option<Need>, WalkError> {
+        let mut want = Vec::new();
+        for name in names {
+            let places = self.search(from, |search| search::candidates(name.as_str(), search));
+            let allowed = places.iter().filter(|place| hard || !self.is_excluded(place));
+            let found = allowed.clone().find(|place| {
+                self.universe.lookup(place).place.is_some_and(|place| self.is_loadable(place))
+            });
+            if let Some(found) = found {
+                return self.take_library(name, &found, from, kind).map(|()| None);
+            }
+            want.push((name.clone(), places));
+        }
+        Ok(Some(Need { by: self.owner_of(from), want: Want::Library(want), hard }))
+    }
+
+    fn take_library(
+        &mut self,
+        name: &SoName,
+        found: &ImagePath,
+        from: &ImagePath,
+        kind: &EdgeKind,
+    ) -> Result<(), WalkError> {
+        let edge = Edge { kind: kind.clone(), from: Some(from.clone()) };
+        self.keep(found, &edge, None)?;
+        for variant in self.search(from, |search| search::hwcaps_candidates(name.as_str(), search))
+        {
+            if self.universe.lookup(&variant).place.is_some() {
+                let kind = EdgeKind::Hwcaps(name.to_string());
+                self.keep(&variant, &Edge { kind, from: Some(from.clone()) }, None)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks the loader's search order about a library that `from` needs.
+    fn search(&self, from: &ImagePath, ask: impl Fn(&Search) -> Vec<ImagePath>) -> Vec<ImagePath> {
+        ask(&Search { arch: self.arch, chain: &self.chain(from), extra: &[] })
+    }
+
+    /// `from` and the files through which it was loaded, the nearest first.
+    fn chain(&self, from: &ImagePath) -> Vec<Loaded<'_>> {
+        let mut chain: Vec<Loaded> = Vec::new();
+        let mut next = Some(from);
+        while let Some((path, kept)) = next.and_then(|path| self.closure.files.get_key_value(path))
+        {
+            if chain.iter().any(|seen| seen.path == path) {
+                break;
+            }
+            if let EntryKind::File(file) = &kept.entry().kind
+                && let Nature::Elf(facts) = &file.nature
+            {
+                chain.push(Loaded { path, facts });
+            }
+            next = kept.reasons.first().and_then(|edge| edge.from.as_ref());
+        }
+        chain
+    }
+}
+
+/// The program that `env` starts, from the one argument of a script's first line.
+fn env_program(argument: &[u8]) -> Option<&[u8]> {
+    let mut words = argument.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    words
+        .find(|word| !word.starts_with(b"-") && !word.contains(&b'='))
+        .filter(|word| !word.contains(&b'/'))
+}

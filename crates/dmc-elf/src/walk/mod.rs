@@ -1,0 +1,354 @@
+//! Which files a set of roots needs: a state machine without any input or output.
+//!
+//! [`Walk::advance`] follows every edge it can with the packages it has been given and then says
+//! which packages it needs to go on; the caller finds and reads them and hands their facts to
+//! [`Walk::answer`]. Needs come in an order that depends on the facts alone, and a package counts
+//! only once it has answered a need: what else the caller fetched on a guess changes nothing.
+//! The result is therefore the same on every machine, whatever arrived first.
+
+mod error;
+mod expand;
+mod need;
+
+pub use error::WalkError;
+pub use need::{Answer, Need, Want};
+
+use crate::closure::{Closure, Edge, EdgeKind, Kept, Note};
+use crate::universe::{Place, Universe};
+use dmc_types::{Arch, EntryKind, ImagePath, Nature, PackageFacts, PackageName, PathGlob, Rule};
+use need::Task;
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+
+/// What a walk starts from: one template, seen for one architecture.
+#[derive(Debug, Clone)]
+pub struct Start {
+    /// The architecture of the image.
+    pub arch: Arch,
+    /// Packages that the template names; roots and patterns are looked for in these.
+    pub packages: Vec<PackageName>,
+    /// Files to start from.
+    pub roots: Vec<ImagePath>,
+    /// Files to keep, by pattern.
+    pub include: Vec<PathGlob>,
+    /// Files to leave out although a pattern, a rule or an optional library asks for them.
+    pub exclude: Vec<PathGlob>,
+    /// Files of the packages of which the template places copies elsewhere.
+    pub copied: Vec<ImagePath>,
+    /// Curated edges.
+    pub rules: Vec<Rule>,
+}
+
+/// A walk under way.
+#[derive(Debug)]
+pub struct Walk {
+    arch: Arch,
+    exclude: Vec<PathGlob>,
+    rules: Vec<Rule>,
+    universe: Universe,
+    closure: Closure,
+    queue: VecDeque<Task>,
+    waiting: Vec<(Need, Task)>,
+    fired: BTreeSet<(usize, PackageName)>,
+    licensed: BTreeSet<PackageName>,
+    /// The packages that the last `advance` had at hand.
+    seen: BTreeSet<PackageName>,
+}
+
+impl Walk {
+    /// Begins with the roots and patterns of a template.
+    pub fn new(start: Start) -> Self {
+        let packages: Arc<[PackageName]> = start.packages.into();
+        let mut queue: VecDeque<Task> = packages.iter().cloned().map(Task::Load).collect();
+        let root = |path, kind| Task::Root { path, kind, packages: Arc::clone(&packages) };
+        queue.extend(start.roots.into_iter().map(|path| root(path, EdgeKind::Root)));
+        queue.extend(start.copied.into_iter().map(|path| root(path, EdgeKind::Copied)));
+        queue.extend(start.include.into_iter().map(|glob| Task::Include {
+            edge: Edge { kind: EdgeKind::Included(glob.as_str().to_owned()), from: None },
+            glob,
+            packages: Arc::clone(&packages),
+        }));
+        Self {
+            arch: start.arch,
+            exclude: start.exclude,
+            rules: start.rules,
+            universe: Universe::default(),
+            closure: Closure::default(),
+            queue,
+            waiting: Vec::new(),
+            fired: BTreeSet::new(),
+            licensed: BTreeSet::new(),
+            seen: BTreeSet::new(),
+        }
+    }
+
+    /// Goes on as far as the packages at hand allow. Returns what is needed next, each need once,
+    /// in a fixed order; nothing when the walk is at its end.
+    pub fn advance(&mut self) -> Result<Vec<Need>, WalkError> {
+        self.queue.extend(self.waiting.drain(..).map(|(_, task)| task));
+        self.seen = self.universe.packages().iter().map(|facts| facts.package.clone()).collect();
+        let mut waiting: Vec<(Need, Task)> = Vec::new();
+        // Roots and patterns look into all named packages, so these come first.
+        let loads = self.queue.iter().any(|task| match task {
+            Task::Load(package) => !self.universe.holds(package),
+            _ => false,
+        });
+        while let Some(task) = self.queue.pop_front() {
+            if loads && !matches!(task, Task::Load(_)) {
+                waiting.push((Need::nothing(), task));
+                continue;
+            }
+            if let Some(need) = self.step(&task)? {
+                waiting.push((need, task));
+            }
+        }
+        self.waiting = waiting;
+        let mut needs: Vec<Need> = Vec::new();
+        for (need, _) in self.waiting.iter().filter(|(need, _)| !need.is_nothing()) {
+            if !needs.contains(need) {
+                needs.push(need.clone());
+            }
+        }
+        Ok(needs)
+    }
+
+    /// Answers a need of the last [`Self::advance`]. An answer that brings nothing new to a need
+    /// that stays open counts as [`Answer::Nowhere`].
+    pub fn answer(&mut self, need: &Need, answer: Answer) -> Result<(), WalkError> {
+        match answer {
+            Answer::Later => Ok(()),
+            Answer::Package(facts) if !self.seen.contains(&facts.package) => {
+                self.universe.admit(facts);
+                Ok(())
+            }
+            // The need arose although this package was at hand.
+            Answer::Package(_) | Answer::Nowhere => self.give_up(need),
+        }
+    }
+
+    /// The result, once [`Self::advance`] needs nothing more.
+    pub fn finish(mut self) -> Closure {
+        for facts in self.universe.packages() {
+            self.closure.packages.insert(facts.package.clone(), Arc::clone(facts));
+        }
+        self.closure
+    }
+
+    /// Drops what waits for `need`; an error where something cannot do without.
+    fn give_up(&mut self, need: &Need) -> Result<(), WalkError> {
+        let (given_up, waiting) =
+            std::mem::take(&mut self.waiting).into_iter().partition(|(open, _)| open == need);
+        self.waiting = waiting;
+        for (need, task) in given_up {
+            match task {
+                Task::Library { names, from, hard: false, .. } => {
+                    let sonames = names.iter().map(ToString::to_string).collect();
+                    self.closure.notes.insert(Note::Optional { by: from, sonames });
+                }
+                Task::Licence(package) => {
+                    self.closure.notes.insert(Note::NoLicence(package));
+                }
+                // A link that a pattern matched: where it leads may be the overlay's business.
+                Task::Keep { path, edge, .. } if !edge.kind.is_binding() => {
+                    let found = self.universe.lookup(&path);
+                    if let Some(link) = found.links.last().cloned() {
+                        self.closure.notes.insert(Note::Dangling { link, target: found.path });
+                    }
+                }
+                task => return Err(self.unresolved(&need, task)),
+            }
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, task: &Task) -> Result<Option<Need>, WalkError> {
+        match task {
+            Task::Load(package) => Ok((!self.universe.holds(package)).then(|| Need {
+                by: None,
+                want: Want::Package(package.clone()),
+                hard: true,
+            })),
+            Task::Root { path, kind, packages } => self.root(path, kind, packages),
+            Task::Include { glob, packages, edge } => self.include(glob, packages, edge),
+            Task::Keep { path, edge, by } => self.keep(path, edge, by.as_ref()),
+            Task::Library { names, from, kind, hard } => self.library(names, from, kind, *hard),
+            Task::Licence(package) => self.licence(package),
+        }
+    }
+
+    fn root(
+        &mut self,
+        path: &ImagePath,
+        kind: &EdgeKind,
+        packages: &[PackageName],
+    ) -> Result<Option<Need>, WalkError> {
+        let found = self.universe.lookup(path);
+        if found.place.is_none() {
+            // A root may be a link into another package; a root that is nowhere is a mistake.
+            let Some(by) = found.links.last().and_then(|link| self.owner_of(link)) else {
+                return Err(WalkError::MissingRoot {
+                    path: path.clone(),
+                    arch: self.arch,
+                    packages: packages.to_vec(),
+                    similar: self.similar(path),
+                });
+            };
+            return Ok(Some(Need { by: Some(by), want: Want::Path(found.path), hard: true }));
+        }
+        self.keep(path, &Edge { kind: kind.clone(), from: None }, None)
+    }
+
+    fn include(
+        &mut self,
+        glob: &PathGlob,
+        packages: &[PackageName],
+        edge: &Edge,
+    ) -> Result<Option<Need>, WalkError> {
+        let mut matched = Vec::new();
+        for package in packages {
+            let Some(facts) = self.universe.package(package) else {
+                let want = Want::Package(package.clone());
+                return Ok(Some(Need { by: None, want, hard: true }));
+            };
+            matched.extend(
+                facts
+                    .entries
+                    .iter()
+                    .map(|entry| entry.path.merged_usr())
+                    .filter(|path| glob.matches(path) && !path.is_root() && !path.is_usr_alias()),
+            );
+        }
+        if matched.is_empty() {
+            return Err(WalkError::NothingMatches {
+                glob: glob.as_str().to_owned(),
+                arch: self.arch,
+                packages: packages.to_vec(),
+                by: edge.clone(),
+            });
+        }
+        matched.retain(|path| !self.is_excluded(path));
+        for path in matched {
+            self.queue.push_back(Task::Keep { path, edge: edge.clone(), by: None });
+        }
+        Ok(None)
+    }
+
+    fn keep(
+        &mut self,
+        path: &ImagePath,
+        edge: &Edge,
+        by: Option<&PackageName>,
+    ) -> Result<Option<Need>, WalkError> {
+        let found = self.universe.lookup(path);
+        let Some(place) = found.place else {
+            // What lies behind a link is sought from the package that ships the link.
+            let by =
+                found.links.last().and_then(|link| self.owner_of(link)).or_else(|| by.cloned());
+            self.keep_links(&found.links, edge)?;
+            return Ok(Some(Need {
+                by,
+                want: Want::Path(found.path),
+                hard: edge.kind.is_binding(),
+            }));
+        };
+        let edge = self.keep_links(&found.links, edge)?;
+        self.keep_entry(&found.path, place, edge)?;
+        Ok(None)
+    }
+
+    /// Keeps the links of a look-up; returns the edge for what they lead to.
+    fn keep_links(&mut self, links: &[ImagePath], edge: &Edge) -> Result<Edge, WalkError> {
+        let mut edge = edge.clone();
+        for link in links {
+            if let Some(place) = self.universe.lookup_exact(link) {
+                self.keep_entry(link, place, edge)?;
+            }
+            edge = Edge { kind: EdgeKind::LinkTarget, from: Some(link.clone()) };
+        }
+        Ok(edge)
+    }
+
+    fn keep_entry(&mut self, path: &ImagePath, place: Place, edge: Edge) -> Result<(), WalkError> {
+        if let Some(kept) = self.closure.files.get_mut(path) {
+            if !kept.reasons.contains(&edge) {
+                kept.reasons.push(edge);
+            }
+            return Ok(());
+        }
+        let owner = Arc::clone(self.universe.owner(place));
+        if let Some(other) = self.universe.clash(path) {
+            return Err(WalkError::Clash {
+                path: path.clone(),
+                packages: [owner.package.clone(), other.clone()],
+            });
+        }
+        let mut kept = Kept::new(owner, place.entry());
+        kept.reasons.push(edge.clone());
+        self.closure.files.insert(path.clone(), kept.clone());
+        self.expand(path, &kept, &edge)
+    }
+
+    fn owner_of(&self, path: &ImagePath) -> Option<PackageName> {
+        let place = self.universe.lookup_exact(path)?;
+        Some(self.universe.owner(place).package.clone())
+    }
+
+    fn is_excluded(&self, path: &ImagePath) -> bool {
+        self.exclude.iter().any(|glob| glob.matches(path))
+    }
+
+    /// Whether the loader would take this file: an ELF file for the image's architecture.
+    fn is_loadable(&self, place: Place) -> bool {
+        let mut entry = self.universe.entry(place);
+        if let EntryKind::Hardlink(first) = &entry.kind {
+            match self.universe.lookup(first).place {
+                Some(place) => entry = self.universe.entry(place),
+                None => return false,
+            }
+        }
+        match &entry.kind {
+            EntryKind::File(file) => match &file.nature {
+                Nature::Elf(elf) => elf.ident == self.arch.elf(),
+                Nature::BrokenElf(_) => true,
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
+    fn licence(&mut self, package: &PackageName) -> Result<Option<Need>, WalkError> {
+        let Ok(path) = ImagePath::parse(format!("/usr/share/doc/{package}/copyright")) else {
+            return Ok(None);
+        };
+        let found = self.universe.lookup(&path);
+        if found.place.is_none() && found.links.is_empty() {
+            self.closure.notes.insert(Note::NoLicence(package.clone()));
+            return Ok(None);
+        }
+        let edge = Edge { kind: EdgeKind::Licence, from: self.first_kept_of(package) };
+        self.keep(&path, &edge, Some(package))
+    }
+
+    fn first_kept_of(&self, package: &PackageName) -> Option<ImagePath> {
+        let mut files = self.closure.files.iter();
+        files.find(|(_, kept)| kept.package().package == *package).map(|(path, _)| path.clone())
+    }
+
+    /// Paths with the same last part in the packages at hand.
+    fn similar(&self, path: &ImagePath) -> Vec<ImagePath> {
+        let entries =
+            self.universe.packages().iter().flat_map(|facts: &Arc<PackageFacts>| &facts.entries);
+        let mut similar: Vec<ImagePath> = entries
+            .filter(|entry| entry.path.file_name() == path.file_name())
+            .filter(|entry| !matches!(entry.kind, EntryKind::Directory))
+            .map(|entry| entry.path.merged_usr())
+            .collect();
+        similar.sort();
+        similar.dedup();
+        similar.truncate(5);
+        similar
+    }
+}
+
+#[cfg(test)]
+mod tests;
