@@ -1,6 +1,6 @@
 //! What is kept, and why: the walk's result.
 
-use dmc_types::{Entry, ImagePath, PackageFacts, PackageName};
+use dmc_types::{Entry, EntryKind, FileFacts, ImagePath, PackageFacts, PackageName};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -28,8 +28,6 @@ pub enum EdgeKind {
     Rule(String),
     /// A symbolic link on the way leads to it.
     LinkTarget,
-    /// It is the first name of the file that another name is a hard link to.
-    HardlinkTarget,
     /// A variant that the loader prefers on better processors.
     Hwcaps(String),
     /// The licence of a package of which a file is kept.
@@ -67,7 +65,6 @@ impl fmt::Display for Edge {
             EdgeKind::Dlopen(feature) => write!(f, "dlopen for {feature}"),
             EdgeKind::Rule(name) => write!(f, "rule {name}"),
             EdgeKind::LinkTarget => f.write_str("link target"),
-            EdgeKind::HardlinkTarget => f.write_str("hard link"),
             EdgeKind::Hwcaps(soname) => write!(f, "hwcaps variant of {soname}"),
             EdgeKind::Licence => f.write_str("licence"),
         }
@@ -94,9 +91,27 @@ impl Kept {
         &self.owner.entries[self.entry]
     }
 
+    /// Its contents, if it is a regular file or one of several names of one.
+    pub fn file(&self) -> Option<&FileFacts> {
+        contents(&self.owner, self.entry())
+    }
+
     /// The package that ships it.
     pub fn package(&self) -> &Arc<PackageFacts> {
         &self.owner
+    }
+}
+
+/// The contents of an entry of a package, for a hard link those of the member it names. dpkg-deb
+/// makes no chains of hard links.
+pub(crate) fn contents<'a>(package: &'a PackageFacts, entry: &'a Entry) -> Option<&'a FileFacts> {
+    match &entry.kind {
+        EntryKind::File(file) => Some(file),
+        EntryKind::Hardlink(first) => package.entries.iter().find_map(|other| match &other.kind {
+            EntryKind::File(file) if other.path == *first => Some(file),
+            _ => None,
+        }),
+        EntryKind::Directory | EntryKind::Symlink(_) => None,
     }
 }
 
@@ -151,7 +166,7 @@ impl Closure {
     pub fn shipped(&self) -> BTreeMap<PackageName, &Arc<PackageFacts>> {
         self.files
             .values()
-            .filter(|kept| !matches!(kept.entry().kind, dmc_types::EntryKind::Directory))
+            .filter(|kept| !matches!(kept.entry().kind, EntryKind::Directory))
             .map(|kept| (kept.package().package.clone(), kept.package()))
             .collect()
     }

@@ -36,25 +36,19 @@ impl Walk {
             package,
             |when| matches!(when, RuleTrigger::Path(glob) if glob.matches(path)),
         );
-        match &entry.kind {
-            EntryKind::Hardlink(first) => {
-                self.need_path(path, package, first, EdgeKind::HardlinkTarget)
+        match kept.file().map(|file| &file.nature) {
+            Some(Nature::Elf(elf)) => self.expand_elf(path, package, elf, edge),
+            Some(Nature::Script(shebang)) => {
+                self.expand_script(path, package, shebang);
+                Ok(())
             }
-            EntryKind::File(file) => match &file.nature {
-                Nature::Elf(elf) => return self.expand_elf(path, package, elf, edge),
-                Nature::Script(shebang) => self.expand_script(path, package, shebang),
-                Nature::BrokenElf(why) => {
-                    return Err(WalkError::BrokenElf {
-                        path: path.clone(),
-                        package: package.clone(),
-                        why: why.clone(),
-                    });
-                }
-                Nature::Data => {}
-            },
-            EntryKind::Directory | EntryKind::Symlink(_) => {}
+            Some(Nature::BrokenElf(why)) => Err(WalkError::BrokenElf {
+                path: path.clone(),
+                package: package.clone(),
+                why: why.clone(),
+            }),
+            Some(Nature::Data) | None => Ok(()),
         }
-        Ok(())
     }
 
     fn expand_elf(
@@ -189,7 +183,7 @@ impl Walk {
                 self.universe.lookup(place).place.is_some_and(|place| self.is_loadable(place))
             });
             if let Some(found) = found {
-                return self.take_library(name, &found, from, kind).map(|()| None);
+                return self.take_library(name, found, from, kind).map(|()| None);
             }
             want.push((name.clone(), places));
         }
@@ -229,9 +223,7 @@ impl Walk {
             if chain.iter().any(|seen| seen.path == path) {
                 break;
             }
-            if let EntryKind::File(file) = &kept.entry().kind
-                && let Nature::Elf(facts) = &file.nature
-            {
+            if let Some(Nature::Elf(facts)) = kept.file().map(|file| &file.nature) {
                 chain.push(Loaded { path, facts });
             }
             next = kept.reasons.first().and_then(|edge| edge.from.as_ref());

@@ -13,9 +13,11 @@ mod need;
 pub use error::WalkError;
 pub use need::{Answer, Need, Want};
 
-use crate::closure::{Closure, Edge, EdgeKind, Kept, Note};
+use crate::closure::{Closure, Edge, EdgeKind, Kept, Note, contents};
 use crate::universe::{Place, Universe};
-use dmc_types::{Arch, EntryKind, ImagePath, Nature, PackageFacts, PackageName, PathGlob, Rule};
+use dmc_types::{
+    Arch, EntryKind, FileFacts, ImagePath, Nature, PackageFacts, PackageName, PathGlob, Rule,
+};
 use need::Task;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -299,19 +301,9 @@ impl Walk {
 
     /// Whether the loader would take this file: an ELF file for the image's architecture.
     fn is_loadable(&self, place: Place) -> bool {
-        let mut entry = self.universe.entry(place);
-        if let EntryKind::Hardlink(first) = &entry.kind {
-            match self.universe.lookup(first).place {
-                Some(place) => entry = self.universe.entry(place),
-                None => return false,
-            }
-        }
-        match &entry.kind {
-            EntryKind::File(file) => match &file.nature {
-                Nature::Elf(elf) => elf.ident == self.arch.elf(),
-                Nature::BrokenElf(_) => true,
-                _ => false,
-            },
+        match contents(self.universe.owner(place), self.universe.entry(place)) {
+            Some(FileFacts { nature: Nature::Elf(elf), .. }) => elf.ident == self.arch.elf(),
+            Some(FileFacts { nature: Nature::BrokenElf(_), .. }) => true,
             _ => false,
         }
     }
