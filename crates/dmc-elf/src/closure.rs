@@ -155,6 +155,9 @@ impl fmt::Display for Note {
 pub struct Closure {
     /// What is kept.
     pub files: BTreeMap<ImagePath, Kept>,
+    /// Files of which the template places copies, by the path that it names. They are not kept
+    /// themselves, but their packages are shipped.
+    pub copied: BTreeMap<ImagePath, Kept>,
     /// Every package that was read on the way, by name, whether a file of it is kept or not.
     pub packages: BTreeMap<PackageName, Arc<PackageFacts>>,
     /// What the user should know.
@@ -162,10 +165,11 @@ pub struct Closure {
 }
 
 impl Closure {
-    /// The packages of which something other than a folder is kept, by name.
+    /// The packages of which something other than a folder is in the image, by name.
     pub fn shipped(&self) -> BTreeMap<PackageName, &Arc<PackageFacts>> {
         self.files
             .values()
+            .chain(self.copied.values())
             .filter(|kept| !matches!(kept.entry().kind, EntryKind::Directory))
             .map(|kept| (kept.package().package.clone(), kept.package()))
             .collect()

@@ -23,14 +23,7 @@ impl Walk {
         if matches!(entry.kind, EntryKind::Directory) {
             return Ok(());
         }
-        if self.licensed.insert(package.clone()) {
-            self.queue.push_back(Task::Licence(package.clone()));
-            self.fire(
-                path,
-                package,
-                |when| matches!(when, RuleTrigger::Package(name) if name == package),
-            );
-        }
+        self.meet(path, package);
         self.fire(
             path,
             package,
@@ -48,6 +41,18 @@ impl Walk {
                 why: why.clone(),
             }),
             Some(Nature::Data) | None => Ok(()),
+        }
+    }
+
+    /// The first file of a package brings its licence and what rules say of the package.
+    pub(super) fn meet(&mut self, path: &ImagePath, package: &PackageName) {
+        if self.licensed.insert(package.clone()) {
+            self.queue.push_back(Task::Licence(package.clone()));
+            self.fire(
+                path,
+                package,
+                |when| matches!(when, RuleTrigger::Package(name) if name == package),
+            );
         }
     }
 

@@ -197,7 +197,18 @@ impl Walk {
             };
             return Ok(Some(Need { by: Some(by), want: Want::Path(found.path), hard: true }));
         }
-        self.keep(path, &Edge { kind: kind.clone(), from: None }, None)
+        let edge = Edge { kind: kind.clone(), from: None };
+        match found.place {
+            Some(place) if *kind == EdgeKind::Copied => {
+                let owner = Arc::clone(self.universe.owner(place));
+                self.meet(&found.path, &owner.package);
+                let mut kept = Kept::new(owner, place.entry());
+                kept.reasons.push(edge);
+                self.closure.copied.insert(path.clone(), kept);
+                Ok(None)
+            }
+            _ => self.keep(path, &edge, None),
+        }
     }
 
     fn include(

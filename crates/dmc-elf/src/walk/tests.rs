@@ -308,3 +308,13 @@ fn says_what_is_missing_and_where_it_was_sought() {
         assert!(error.hint().contains(hint), "{message}: {}", error.hint());
     }
 }
+
+#[test]
+fn a_file_to_copy_ships_its_package_but_is_not_kept_itself() {
+    let files = [("/usr/share/a/master", data()), ("/usr/share/doc/a-base/copyright", data())];
+    let start = Start { copied: vec![path("/usr/share/a/master")], ..start(&["a-base"], &[]) };
+    let closure = walk(start, &[package("a-base", &files)]).unwrap();
+    assert_eq!(kept(&closure), ["/usr/share/doc/a-base/copyright"]);
+    assert!(closure.copied.contains_key(&path("/usr/share/a/master")));
+    assert!(closure.shipped().contains_key("a-base"));
+}
