@@ -1,1 +1,38 @@
-//! dmc-template
+//! Template, rule and configuration text to checked values.
+//!
+//! Texts and bytes come from the caller; nothing here opens a file. What comes out has been
+//! checked as far as text alone can tell: names are names, paths are absolute, patterns compile,
+//! users that are named are defined, parents exist, and no two parts of a template contradict each
+//! other. Whether a package ships a file is for later rooms to find out.
+//!
+//! [`Catalog`] holds all templates, the broken ones with their errors; [`Template::for_arch`]
+//! gives what the build works from. [`read_rules`] and [`Conf::read`] do the same for `conf/`.
+//! Errors in a text show file, line number and the line; `hint()` names the nearest known word.
+
+mod accounts;
+mod catalog;
+mod conf;
+mod error;
+mod family;
+mod nearest;
+mod overlay;
+mod rules;
+mod schema;
+mod template;
+mod text;
+mod words;
+
+pub use catalog::{Catalog, TemplateFolder};
+pub use conf::{Compression, Conf, ConfError, ConfLayer, Dist, Engine, Pocket, Vendor};
+pub use conf::{ThirdParty, Uris};
+pub use error::TemplateError;
+pub use nearest::nearest;
+pub use rules::{RuleError, RuleFile, read_rules};
+pub use schema::{Directory, GroupEntry, HealthCheck, HttpTest, Package, RunTest};
+pub use schema::{TemplateFile, Test, TextFile, UserEntry};
+pub use template::{ArchTemplate, Group, ImageSettings, Owner, Placed, Template, User};
+pub use text::TextError;
+pub use words::{
+    ArchGlob, ArchPath, ArchText, Exec, Gecos, LoginName, LoginPath, Mode, OwnerText, Period, Port,
+    Protocol, Signal, Variable, WordError,
+};

@@ -1,0 +1,246 @@
+//! All templates, by name.
+//!
+//! A broken template does not stop the others: its error is kept and comes up when it is asked
+//! for. Names come in building order, parents before the templates that extend them.
+
+use crate::family::{Family, Part};
+use crate::overlay;
+use crate::text;
+use crate::{Template, TemplateError, nearest};
+use dmc_types::TemplateName;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// A template's folder, as the caller read it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TemplateFolder {
+    /// The folder's name, which is the template's.
+    pub name: String,
+    /// Contents of its files by their path in the folder, parts joined by `/`.
+    pub files: BTreeMap<String, Vec<u8>>,
+    /// What messages call the folder: `templates/nginx`.
+    pub origin: String,
+}
+
+/// All templates that there are.
+#[derive(Debug, Clone, Default)]
+pub struct Catalog {
+    templates: BTreeMap<TemplateName, Result<Template, TemplateError>>,
+    order: Vec<TemplateName>,
+    nameless: Vec<TemplateError>,
+}
+
+impl Catalog {
+    /// Reads the folders. Of two with one name the later takes the place of the earlier.
+    pub fn read(folders: Vec<TemplateFolder>) -> Self {
+        let mut catalog = Self::default();
+        let mut parts: BTreeMap<TemplateName, Result<Part, TemplateError>> = BTreeMap::new();
+        for folder in folders {
+            match folder.name.parse::<TemplateName>() {
+                Ok(name) => drop(parts.insert(name.clone(), read_part(name, folder))),
+                Err(source) => {
+                    let origin = folder.origin;
+                    catalog.nameless.push(TemplateError::Name { origin, source });
+                }
+            }
+        }
+        let mut reading = Reading { parts, above: BTreeMap::new(), order: Vec::new() };
+        let names: Vec<TemplateName> = reading.parts.keys().cloned().collect();
+        for name in &names {
+            reading.visit(name, &mut Vec::new());
+        }
+        catalog.templates = names.into_iter().map(|name| reading.join(name)).collect();
+        catalog.order = reading.order;
+        catalog
+    }
+
+    /// The template of this name, to build an image from: not an abstract one.
+    pub fn get(&self, name: &str) -> Result<&Template, TemplateError> {
+        match self.any(name)? {
+            template if template.is_abstract => Err(TemplateError::Abstract {
+                template: template.name.clone(),
+                used_by: self.users_of(&template.name),
+            }),
+            template => Ok(template),
+        }
+    }
+
+    /// The template of this name, abstract or not.
+    pub fn any(&self, name: &str) -> Result<&Template, TemplateError> {
+        match self.templates.get(name) {
+            Some(template) => template.as_ref().map_err(Clone::clone),
+            None => Err(self.unknown(name)),
+        }
+    }
+
+    /// Names of all templates that images are built from, the broken ones among them, in building
+    /// order.
+    pub fn names(&self) -> impl Iterator<Item = &TemplateName> {
+        let built = |name: &&TemplateName| !matches!(self.templates.get(*name), Some(Ok(template)) if template.is_abstract);
+        self.order.iter().filter(built)
+    }
+
+    /// Names of the templates of each group, in building order; a broken template has none.
+    pub fn groups(&self) -> BTreeMap<&str, Vec<&TemplateName>> {
+        let mut groups: BTreeMap<&str, Vec<&TemplateName>> = BTreeMap::new();
+        for name in self.names() {
+            if let Some(Ok(template)) = self.templates.get(name) {
+                groups.entry(&template.group).or_default().push(name);
+            }
+        }
+        groups
+    }
+
+    /// Names of the templates of one group, in building order.
+    pub fn group(&self, name: &str) -> Result<Vec<&TemplateName>, TemplateError> {
+        let mut groups = self.groups();
+        match groups.remove(name) {
+            Some(names) => Ok(names),
+            None => Err(TemplateError::UnknownGroup {
+                name: name.to_owned(),
+                nearest: nearest(name, groups.keys().copied()).map(str::to_owned),
+                known: groups.keys().map(ToString::to_string).collect(),
+            }),
+        }
+    }
+
+    /// What is wrong with the templates that cannot be used.
+    pub fn broken(&self) -> impl Iterator<Item = &TemplateError> {
+        self.nameless.iter().chain(self.templates.values().filter_map(|it| it.as_ref().err()))
+    }
+
+    fn unknown(&self, name: &str) -> TemplateError {
+        TemplateError::Unknown {
+            name: name.to_owned(),
+            nearest: nearest(name, self.names().map(TemplateName::as_str)).map(str::to_owned),
+            known: self.names().map(ToString::to_string).collect(),
+        }
+    }
+
+    fn users_of(&self, part: &TemplateName) -> Vec<TemplateName> {
+        let uses = |name: &&TemplateName| matches!(self.templates.get(*name), Some(Ok(it)) if it.parts.contains(part));
+        self.names().filter(uses).cloned().collect()
+    }
+}
+
+/// The templates while it is worked out who extends whom.
+struct Reading {
+    parts: BTreeMap<TemplateName, Result<Part, TemplateError>>,
+    /// Who is above each template that has been visited: parents first, depth first, each once.
+    above: BTreeMap<TemplateName, Vec<TemplateName>>,
+    order: Vec<TemplateName>,
+}
+
+impl Reading {
+    /// Visits a template after all that it extends. `path` leads from where the visit began.
+    fn visit(&mut self, name: &TemplateName, path: &mut Vec<TemplateName>) {
+        if self.above.contains_key(name) {
+            return;
+        }
+        let Some(Ok(part)) = self.parts.get(name) else {
+            self.finish(name, Vec::new());
+            return;
+        };
+        let parents = part.file.extends.clone();
+        path.push(name.clone());
+        let mut above: Vec<TemplateName> = Vec::new();
+        for parent in &parents {
+            if let Some(error) = self.wrong_parent(name, parent, path) {
+                self.parts.insert(name.clone(), Err(error));
+                break;
+            }
+            let further = self.above.get(parent).cloned().unwrap_or_default();
+            for part in further.into_iter().chain([parent.clone()]) {
+                if !above.contains(&part) {
+                    above.push(part);
+                }
+            }
+        }
+        path.pop();
+        self.finish(name, above);
+    }
+
+    /// What is wrong with extending `parent`, which has been visited when this returns.
+    fn wrong_parent(
+        &mut self,
+        name: &TemplateName,
+        parent: &TemplateName,
+        path: &mut Vec<TemplateName>,
+    ) -> Option<TemplateError> {
+        if let Some(begin) = path.iter().position(|on_path| on_path == parent) {
+            let circle = path[begin..].iter().chain([parent]).cloned().collect();
+            return Some(TemplateError::Cycle { circle });
+        }
+        if !self.parts.contains_key(parent) {
+            let known = self.parts.keys().map(TemplateName::as_str);
+            return Some(TemplateError::UnknownParent {
+                template: name.clone(),
+                parent: parent.clone(),
+                nearest: nearest(parent.as_str(), known).map(str::to_owned),
+            });
+        }
+        self.visit(parent, path);
+        match self.parts.get(parent) {
+            // The whole circle has this one error, whichever of it is asked for.
+            Some(Err(error @ TemplateError::Cycle { circle })) if circle.contains(name) => {
+                Some(error.clone())
+            }
+            Some(Err(error)) => Some(TemplateError::BrokenParent {
+                template: name.clone(),
+                parent: parent.clone(),
+                source: Arc::new(error.clone()),
+            }),
+            _ => None,
+        }
+    }
+
+    fn finish(&mut self, name: &TemplateName, above: Vec<TemplateName>) {
+        if let Some(Ok(part)) = self.parts.get_mut(name) {
+            part.above = above.iter().cloned().collect();
+        }
+        self.above.insert(name.clone(), above);
+        self.order.push(name.clone());
+    }
+
+    fn join(&self, name: TemplateName) -> (TemplateName, Result<Template, TemplateError>) {
+        let own = match self.parts.get(&name) {
+            Some(Ok(own)) => own,
+            Some(Err(error)) => return (name, Err(error.clone())),
+            None => {
+                let error = TemplateError::NoText { origin: name.to_string() };
+                return (name, Err(error));
+            }
+        };
+        let above = self.above.get(&name).into_iter().flatten();
+        let parents = above.filter_map(|name| self.parts.get(name)?.as_ref().ok());
+        let family = Family { parts: parents.chain([own]).collect(), own };
+        (name, family.join())
+    }
+}
+
+fn read_part(name: TemplateName, folder: TemplateFolder) -> Result<Part, TemplateError> {
+    let TemplateFolder { files, origin, .. } = folder;
+    let Some(toml) = files.get(overlay::TEXT) else {
+        return Err(TemplateError::NoText { origin });
+    };
+    let file = text::read(&format!("{origin}/{}", overlay::TEXT), toml)?;
+    let bytes = in_one_row(&name, &files);
+    let overlay = overlay::read(&origin, files)?;
+    Ok(Part { name, file, overlay, above: BTreeSet::new(), bytes })
+}
+
+/// Names and contents, each after its length, so that no two folders give the same bytes.
+fn in_one_row(name: &TemplateName, files: &BTreeMap<String, Vec<u8>>) -> Vec<u8> {
+    let mut row = Vec::new();
+    let mut push = |bytes: &[u8]| {
+        row.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
+        row.extend_from_slice(bytes);
+    };
+    push(name.as_str().as_bytes());
+    push(files.len().to_string().as_bytes());
+    for (path, bytes) in files {
+        push(path.as_bytes());
+        push(bytes);
+    }
+    row
+}

@@ -1,0 +1,168 @@
+//! `dmc.conf`: what there is to set that is not a template's.
+//!
+//! Layers are read in order, the shipped `conf/dmc.conf` first; each later one replaces the keys
+//! that it names. Tables (`[vendor.debian]`) join key by key, arrays are replaced whole, and
+//! `[[archive]]` tables join by name. Nothing here looks at the machine: paths are not opened.
+
+mod file;
+mod vendor;
+
+use crate::{TextError, nearest, text};
+use dmc_types::{Arch, NameError, Suite};
+pub use file::{Compression, Engine};
+use std::collections::BTreeMap;
+pub use vendor::{Dist, Pocket, ThirdParty, Uris, Vendor};
+
+/// One text of the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConfLayer<'a> {
+    /// What messages call it: a path, or `built in`.
+    pub file: &'a str,
+    /// Its contents.
+    pub bytes: &'a [u8],
+}
+
+/// The configuration, all layers joined.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Conf {
+    /// The distribution to build from, by codename.
+    pub dist: String,
+    /// The architectures to build for.
+    pub archs: Vec<Arch>,
+    /// The folder for the OCI layout.
+    pub out: String,
+    /// The store's folder; none for the user's cache folder.
+    pub store: Option<String>,
+    /// Tasks at the same time; none for as many as there are processors.
+    pub jobs: Option<u16>,
+    /// Connections to one host at the same time, at least 1.
+    pub connections: u16,
+    /// A mirror in place of the vendor's main archive (and of apt's); it never replaces the
+    /// security archive.
+    pub mirror: Option<String>,
+    /// How layers are compressed.
+    pub compression: Compression,
+    /// Which container engine `load` uses.
+    pub engine: Engine,
+    /// The registry to push to, as `host[:port][/namespace]`; none for none.
+    pub host: Option<String>,
+    /// Suites whose expired InRelease is accepted.
+    pub accept_expired: Vec<Suite>,
+    /// Distributors, by name.
+    pub vendors: BTreeMap<String, Vendor>,
+    /// Third-party archives; they supply only packages that a template names with the archive.
+    pub archives: Vec<ThirdParty>,
+}
+
+/// Why the configuration cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfError {
+    /// A layer's text is wrong.
+    #[error(transparent)]
+    Text(#[from] TextError),
+    /// No layer sets a key that must be set.
+    #[error("no configuration sets `{key}`")]
+    Missing {
+        /// The key.
+        key: String,
+    },
+    /// A key's value is out of bounds.
+    #[error("the configuration's `{key}` {what}")]
+    Bounds {
+        /// The key.
+        key: String,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// No vendor has a distribution of this name.
+    #[error("there is no distribution `{name}`")]
+    UnknownDist {
+        /// What was asked for.
+        name: String,
+        /// What was probably meant.
+        nearest: Option<String>,
+        /// Codenames that are known.
+        known: Vec<String>,
+    },
+    /// A pocket names an archive that its vendor does not have.
+    #[error("pocket `{pocket}` of vendor `{vendor}` is in archive `{archive}`, which has no URI")]
+    UnknownArchive {
+        /// The vendor.
+        vendor: String,
+        /// The pocket's suite.
+        pocket: String,
+        /// The archive that it names.
+        archive: String,
+    },
+    /// A pocket's suite is none once `{dist}` is replaced.
+    #[error("pocket `{pocket}` of vendor `{vendor}` gives no suite")]
+    BadPocket {
+        /// The vendor.
+        vendor: String,
+        /// The pocket's suite as written.
+        pocket: String,
+        /// Why.
+        source: NameError,
+    },
+}
+
+impl ConfError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Text(error) => error.hint(),
+            Self::UnknownDist { nearest, known, .. } => {
+                nearest::hint(nearest.as_deref(), known.iter().map(String::as_str))
+            }
+            Self::Missing { key } => Some(format!("conf/dmc.conf shows how to set `{key}`")),
+            Self::UnknownArchive { vendor, archive, .. } => {
+                Some(format!("set `{archive}` in [vendor.{vendor}.archives]"))
+            }
+            Self::Bounds { .. } | Self::BadPocket { .. } => None,
+        }
+    }
+}
+
+impl Conf {
+    /// Joins the layers, the weakest first, and checks the whole.
+    pub fn read(layers: &[ConfLayer<'_>]) -> Result<Self, ConfError> {
+        let mut joined = file::ConfFile::default();
+        for layer in layers {
+            joined.join(text::read(layer.file, layer.bytes)?);
+        }
+        let conf = joined.check()?;
+        // Every pocket of every known distribution must come to something.
+        for vendor in conf.vendors.values() {
+            for codename in vendor.suites.keys() {
+                for arch in Arch::ALL {
+                    conf.dist(codename)?.pockets(arch)?;
+                }
+            }
+        }
+        Ok(conf)
+    }
+
+    /// The distribution of this codename or alias.
+    pub fn dist(&self, name: &str) -> Result<Dist<'_>, ConfError> {
+        let mut known = Vec::new();
+        for (vendor_name, vendor) in &self.vendors {
+            for (codename, suite) in &vendor.suites {
+                if codename == name || suite.aliases.iter().any(|alias| alias == name) {
+                    return Ok(Dist { vendor_name, vendor, codename, suite });
+                }
+                known.push(codename.as_str());
+                known.extend(suite.aliases.iter().map(String::as_str));
+            }
+        }
+        Err(ConfError::UnknownDist {
+            name: name.to_owned(),
+            nearest: nearest(name, known.iter().copied()).map(str::to_owned),
+            known: known.into_iter().map(str::to_owned).collect(),
+        })
+    }
+
+    /// The third-party archive of this name.
+    pub fn archive(&self, name: &str) -> Option<&ThirdParty> {
+        self.archives.iter().find(|archive| archive.name == name)
+    }
+}

@@ -1,0 +1,181 @@
+//! The keys of `dmc.conf`, each of which a layer may leave out.
+
+use super::vendor::{PocketEntry, SuiteEntry, ThirdParty, Uris, Vendor};
+use super::{Conf, ConfError};
+use dmc_types::{Arch, NameError, Suite};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// A layer.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct ConfFile {
+    dist: Option<String>,
+    archs: Option<Vec<Arch>>,
+    out: Option<String>,
+    store: Option<String>,
+    jobs: Option<u16>,
+    connections: Option<u16>,
+    mirror: Option<String>,
+    compression: Option<Compression>,
+    engine: Option<Engine>,
+    host: Option<String>,
+    accept_expired: Option<Vec<Suite>>,
+    vendor: BTreeMap<String, VendorFile>,
+    archive: Vec<ThirdParty>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct VendorFile {
+    origin: Option<String>,
+    archives: BTreeMap<String, Uris>,
+    components: Option<Vec<String>>,
+    keyrings: Option<Vec<String>>,
+    machine_keyrings: Option<Vec<String>>,
+    pockets: Option<Vec<PocketEntry>>,
+    suites: BTreeMap<String, SuiteEntry>,
+}
+
+/// How layers are compressed: `gzip`, `zstd` or `zstd:LEVEL`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum Compression {
+    /// gzip, which every engine reads.
+    Gzip,
+    /// zstd, at a level from 1 to 22.
+    Zstd(u8),
+}
+
+impl std::str::FromStr for Compression {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let level = text.strip_prefix("zstd:").map(str::parse);
+        match (text, level) {
+            ("gzip", _) => Ok(Self::Gzip),
+            ("zstd", _) => Ok(Self::Zstd(19)),
+            (_, Some(Ok(level @ 1..=22))) => Ok(Self::Zstd(level)),
+            _ => Err(NameError {
+                text: text.to_owned(),
+                kind: "compression",
+                rule: "`gzip`, `zstd`, or `zstd:LEVEL` with a level from 1 to 22",
+            }),
+        }
+    }
+}
+
+impl TryFrom<String> for Compression {
+    type Error = NameError;
+
+    fn try_from(text: String) -> Result<Self, NameError> {
+        text.parse()
+    }
+}
+
+/// A container engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Engine {
+    /// Whichever answers.
+    Auto,
+    /// docker.
+    Docker,
+    /// podman.
+    Podman,
+}
+
+fn replace<T>(old: &mut Option<T>, new: Option<T>) {
+    if new.is_some() {
+        *old = new;
+    }
+}
+
+impl ConfFile {
+    /// Lets a later layer speak.
+    pub(super) fn join(&mut self, later: Self) {
+        replace(&mut self.dist, later.dist);
+        replace(&mut self.archs, later.archs);
+        replace(&mut self.out, later.out);
+        replace(&mut self.store, later.store);
+        replace(&mut self.jobs, later.jobs);
+        replace(&mut self.connections, later.connections);
+        replace(&mut self.mirror, later.mirror);
+        replace(&mut self.compression, later.compression);
+        replace(&mut self.engine, later.engine);
+        replace(&mut self.host, later.host);
+        replace(&mut self.accept_expired, later.accept_expired);
+        for (name, vendor) in later.vendor {
+            self.vendor.entry(name).or_default().join(vendor);
+        }
+        for archive in later.archive {
+            self.archive.retain(|has| has.name != archive.name);
+            self.archive.push(archive);
+        }
+    }
+
+    pub(super) fn check(self) -> Result<Conf, ConfError> {
+        let archs = need("archs", self.archs)?;
+        let connections = need("connections", self.connections)?;
+        if archs.is_empty() {
+            return Err(bounds("archs", "names no architecture"));
+        }
+        if connections == 0 || self.jobs == Some(0) {
+            let key = if connections == 0 { "connections" } else { "jobs" };
+            return Err(bounds(key, "is 0"));
+        }
+        let vendors = self.vendor.into_iter().map(|(name, vendor)| {
+            let vendor = vendor.check(&name)?;
+            Ok((name, vendor))
+        });
+        let full = |text: Option<String>| text.filter(|text| !text.is_empty());
+        Ok(Conf {
+            dist: need("dist", self.dist)?,
+            archs,
+            out: need("out", self.out)?,
+            store: full(self.store),
+            jobs: self.jobs,
+            connections,
+            mirror: full(self.mirror),
+            compression: need("compression", self.compression)?,
+            engine: need("engine", self.engine)?,
+            host: full(self.host),
+            accept_expired: self.accept_expired.unwrap_or_default(),
+            vendors: vendors.collect::<Result<_, ConfError>>()?,
+            archives: self.archive,
+        })
+    }
+}
+
+impl VendorFile {
+    fn join(&mut self, later: Self) {
+        replace(&mut self.origin, later.origin);
+        replace(&mut self.components, later.components);
+        replace(&mut self.keyrings, later.keyrings);
+        replace(&mut self.machine_keyrings, later.machine_keyrings);
+        replace(&mut self.pockets, later.pockets);
+        self.archives.extend(later.archives);
+        self.suites.extend(later.suites);
+    }
+
+    fn check(self, name: &str) -> Result<Vendor, ConfError> {
+        let key = |key: &str| format!("vendor.{name}.{key}");
+        Ok(Vendor {
+            origin: need(&key("origin"), self.origin)?,
+            archives: self.archives,
+            components: need(&key("components"), self.components)?,
+            keyrings: self.keyrings.unwrap_or_default(),
+            machine_keyrings: self.machine_keyrings.unwrap_or_default(),
+            pockets: need(&key("pockets"), self.pockets)?,
+            suites: self.suites,
+        })
+    }
+}
+
+fn need<T>(key: &str, value: Option<T>) -> Result<T, ConfError> {
+    value.ok_or_else(|| ConfError::Missing { key: key.to_owned() })
+}
+
+fn bounds(key: &str, what: &'static str) -> ConfError {
+    ConfError::Bounds { key: key.to_owned(), what }
+}

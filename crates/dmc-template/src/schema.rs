@@ -1,0 +1,262 @@
+//! `template.toml`, key by key: the one place that says what a template may hold.
+//!
+//! Keys that are missing are empty. How a template's keys join with those of the templates that
+//! it extends is said in [`crate::Template`].
+
+use crate::words::{
+    ArchGlob, ArchPath, ArchText, Exec, Gecos, LoginName, LoginPath, Mode, OwnerText, Period, Port,
+    Signal, Variable,
+};
+use dmc_types::{PackageName, TemplateName};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// The whole of a `template.toml`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TemplateFile {
+    /// The group that `dmc -g` selects it by: `core`, `base`, `app` or any other word.
+    pub group: String,
+    /// One line for lists, without a full stop.
+    pub summary: String,
+    /// More than a line, for the image's `org.opencontainers.image.description`.
+    pub description: Option<String>,
+    /// A part for others to extend; no image is built from it.
+    #[serde(default)]
+    pub r#abstract: bool,
+    /// Templates that this one builds on.
+    #[serde(default)]
+    pub extends: Vec<TemplateName>,
+
+    /// The package whose upstream version becomes the image's tag.
+    pub version_from: Option<PackageName>,
+    /// Packages whose files `roots`, `include` and `copies` may name.
+    #[serde(default)]
+    pub packages: Vec<Package>,
+    /// Files to start from: programs, with everything that they need.
+    #[serde(default)]
+    pub roots: Vec<ArchPath>,
+    /// Patterns of further files of the packages; each must match something.
+    #[serde(default)]
+    pub include: Vec<ArchGlob>,
+    /// Patterns of files to leave out of what `include` and rules bring in.
+    #[serde(default)]
+    pub exclude: Vec<ArchGlob>,
+
+    /// Symbolic links: path = target.
+    #[serde(default)]
+    pub links: BTreeMap<ArchPath, ArchText>,
+    /// Files that maintainer scripts would have copied: path = the packages' file.
+    #[serde(default)]
+    pub copies: BTreeMap<ArchPath, ArchPath>,
+    /// Small files, written here; larger ones go below `files/`.
+    #[serde(default)]
+    pub files: Vec<TextFile>,
+    /// Folders with their owner and mode.
+    #[serde(default)]
+    pub directories: Vec<Directory>,
+    /// Patterns of files below `files/` and `private.d/` that are programs (mode 0755, others
+    /// 0644). Modes on disk do not count, as git and umask change them.
+    #[serde(default)]
+    pub executable: Vec<ArchGlob>,
+
+    /// Users and groups to take from base-passwd's master files, by name; `"*"` takes all.
+    /// A user comes with its own group.
+    #[serde(default)]
+    pub accounts: Vec<String>,
+    /// Users that the template brings.
+    #[serde(default)]
+    pub users: Vec<UserEntry>,
+    /// Groups that the template brings; a user's own group needs no entry.
+    #[serde(default)]
+    pub user_groups: Vec<GroupEntry>,
+
+    /// Environment variables.
+    #[serde(default)]
+    pub environment: BTreeMap<Variable, String>,
+    /// The program that starts, in exec form.
+    pub entrypoint: Option<Exec>,
+    /// Arguments that a user's own replace, in exec form.
+    pub cmd: Option<Exec>,
+    /// Whom it runs as: a name, or `"uid:gid"`; numeric in the image.
+    pub user: Option<OwnerText>,
+    /// The folder it starts in.
+    pub workdir: Option<ArchPath>,
+    /// Folders for data that outlives the container.
+    #[serde(default)]
+    pub volumes: Vec<ArchPath>,
+    /// Ports that it serves: 8080 or "53/udp".
+    #[serde(default)]
+    pub ports: Vec<Port>,
+    /// The signal that stops it.
+    pub stop_signal: Option<Signal>,
+    /// How an engine asks whether it is well.
+    pub healthcheck: Option<HealthCheck>,
+    /// Labels besides those that dmc sets.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+
+    /// What must hold of the running image.
+    #[serde(default)]
+    pub test: Vec<Test>,
+}
+
+/// A package: its name alone, or with the third-party archive that it comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "PackageForm")]
+pub struct Package {
+    /// Its name.
+    pub name: PackageName,
+    /// The name of an `[[archive]]` in the configuration; none for the distribution's own.
+    pub archive: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    expecting = "a package is a name such as \"nginx\", or { name = \"nodejs\", archive = \"node\" }"
+)]
+enum PackageForm {
+    Name(PackageName),
+    From(PackageFrom),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PackageFrom {
+    name: PackageName,
+    archive: String,
+}
+
+impl From<PackageForm> for Package {
+    fn from(form: PackageForm) -> Self {
+        match form {
+            PackageForm::Name(name) => Self { name, archive: None },
+            PackageForm::From(PackageFrom { name, archive }) => {
+                Self { name, archive: Some(archive) }
+            }
+        }
+    }
+}
+
+/// A file with its text.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TextFile {
+    /// Where it goes.
+    pub path: ArchPath,
+    /// What it holds.
+    pub text: String,
+    /// Its mode; "0644" where none is given.
+    pub mode: Option<Mode>,
+    /// Its owner; root where none is given.
+    pub owner: Option<OwnerText>,
+}
+
+/// A folder.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Directory {
+    /// Where it is.
+    pub path: ArchPath,
+    /// Its owner; root where none is given.
+    pub owner: Option<OwnerText>,
+    /// Its mode; "0755" where none is given.
+    pub mode: Option<Mode>,
+}
+
+/// A user (passwd(5)).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserEntry {
+    /// Login name.
+    pub name: LoginName,
+    /// Its number.
+    pub uid: u32,
+    /// Its own group's number; its own number where none is given.
+    pub gid: Option<u32>,
+    /// Its full name or a comment.
+    pub gecos: Option<Gecos>,
+    /// Home folder; `/nonexistent` where none is given.
+    pub home: Option<LoginPath>,
+    /// Login shell; `/usr/sbin/nologin` where none is given.
+    pub shell: Option<LoginPath>,
+    /// Further groups.
+    #[serde(default)]
+    pub groups: Vec<LoginName>,
+}
+
+/// A group (group(5)).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GroupEntry {
+    /// Its name.
+    pub name: LoginName,
+    /// Its number.
+    pub gid: u32,
+}
+
+/// A health check: a program of the image that exits with 0.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HealthCheck {
+    /// The program with its arguments, in exec form.
+    pub test: Exec,
+    /// Time between two checks.
+    pub interval: Option<Period>,
+    /// Time after which a check counts as failed.
+    pub timeout: Option<Period>,
+    /// Failures in a row that make it unhealthy.
+    pub retries: Option<u32>,
+    /// Time for starting, during which failures do not count.
+    pub start_period: Option<Period>,
+}
+
+/// A test of the running image. It holds when all that it asks for does.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Test {
+    /// What holds, in a sentence.
+    pub name: String,
+    /// A page that the running container serves.
+    pub http: Option<HttpTest>,
+    /// A run of the image with arguments of its own.
+    pub run: Option<RunTest>,
+}
+
+/// A page to ask for.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HttpTest {
+    /// The container's port.
+    pub port: u16,
+    /// What is asked for; `/` where none is given.
+    #[serde(default = "slash")]
+    pub path: String,
+    /// The answer's status; 200 where none is given.
+    #[serde(default = "found")]
+    pub status: u16,
+    /// Text that the answer's body holds.
+    pub contains: Option<String>,
+}
+
+fn slash() -> String {
+    "/".to_owned()
+}
+
+const fn found() -> u16 {
+    200
+}
+
+/// A container that runs once.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunTest {
+    /// Arguments in place of `cmd`.
+    pub args: Vec<String>,
+    /// The exit status.
+    #[serde(default)]
+    pub status: i32,
+    /// Text that standard output or standard error holds.
+    pub contains: Option<String>,
+}

@@ -1,0 +1,298 @@
+//! A template with everything that it extends, and what it comes to on one architecture.
+
+use crate::words::{ArchGlob, ArchPath, ArchText, Variable};
+use crate::{Exec, HealthCheck, Package, Port, Signal, TemplateError, Test};
+use dmc_types::{Arch, ImagePath, PackageName, PathError, PathGlob, TemplateName};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A checked template, joined with all that it extends.
+///
+/// Parents come first, depth first, each once. Lists are appended, parents' items first, without
+/// doubles. Of single values and of entries with a key (paths, names), the child's wins; two
+/// parents of which neither extends the other must agree, unless the child says which it is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Template {
+    pub(crate) name: TemplateName,
+    pub(crate) group: String,
+    pub(crate) summary: String,
+    pub(crate) description: Option<String>,
+    pub(crate) is_abstract: bool,
+    pub(crate) parts: Vec<TemplateName>,
+    pub(crate) version_from: Option<PackageName>,
+    pub(crate) packages: Vec<Package>,
+    pub(crate) roots: Vec<ArchPath>,
+    pub(crate) include: Vec<ArchGlob>,
+    pub(crate) exclude: Vec<ArchGlob>,
+    pub(crate) placed: BTreeMap<ArchPath, RawPlaced>,
+    pub(crate) accounts: Vec<String>,
+    pub(crate) users: Vec<User>,
+    pub(crate) groups: Vec<Group>,
+    pub(crate) image: RawImage,
+    pub(crate) tests: Vec<Test>,
+    pub(crate) digest_input: Vec<u8>,
+}
+
+/// [`Placed`] with placeholders.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum RawPlaced {
+    File { bytes: Arc<[u8]>, mode: u32, owner: Owner, private: bool },
+    Copy(ArchPath),
+    Link(ArchText),
+    Directory { mode: u32, owner: Owner },
+}
+
+/// [`ImageSettings`] with placeholders.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct RawImage {
+    pub(crate) environment: BTreeMap<Variable, String>,
+    pub(crate) entrypoint: Option<Exec>,
+    pub(crate) cmd: Option<Exec>,
+    pub(crate) user: Option<Owner>,
+    pub(crate) workdir: Option<ArchPath>,
+    pub(crate) volumes: Vec<ArchPath>,
+    pub(crate) ports: Vec<Port>,
+    pub(crate) stop_signal: Option<Signal>,
+    pub(crate) healthcheck: Option<HealthCheck>,
+    pub(crate) labels: BTreeMap<String, String>,
+}
+
+/// What a template comes to on one architecture: what the walk and the build work from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ArchTemplate {
+    /// The template, and the image's name.
+    pub name: TemplateName,
+    /// The architecture.
+    pub arch: Arch,
+    /// The package whose upstream version becomes the image's tag.
+    pub version_from: Option<PackageName>,
+    /// Packages whose files `roots`, `include` and [`Placed::Copy`] may name.
+    pub packages: Vec<Package>,
+    /// Files to start from.
+    pub roots: Vec<ImagePath>,
+    /// Patterns of further files of the packages.
+    pub include: Vec<PathGlob>,
+    /// Patterns of files to leave out of what `include` and rules bring in.
+    pub exclude: Vec<PathGlob>,
+    /// What the template itself puts into the image, by merged-/usr path.
+    pub placed: BTreeMap<ImagePath, Placed>,
+    /// Users and groups to take from base-passwd's master files, by name; `*` means all of them.
+    /// None: the image's passwd and group hold the template's own alone.
+    pub accounts: Vec<String>,
+    /// The template's own users.
+    pub users: Vec<User>,
+    /// The template's own groups, the users' own among them.
+    pub groups: Vec<Group>,
+    /// The image's configuration.
+    pub image: ImageSettings,
+}
+
+/// Something at a path that comes from the template and not from a package's entry there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Placed {
+    /// A file of the template.
+    File {
+        /// Its contents.
+        bytes: Arc<[u8]>,
+        /// Permission bits.
+        mode: u32,
+        /// Its owner.
+        owner: Owner,
+        /// Whether it is from `private.d/`.
+        private: bool,
+    },
+    /// A copy of the packages' file at this path, with that file's mode and owner.
+    Copy(ImagePath),
+    /// A symbolic link to this target.
+    Link(String),
+    /// A folder.
+    Directory {
+        /// Permission bits, with the sticky bit at most.
+        mode: u32,
+        /// Its owner.
+        owner: Owner,
+    },
+}
+
+/// A user and a group, as numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Owner {
+    /// The user's number.
+    pub uid: u32,
+    /// The group's number.
+    pub gid: u32,
+}
+
+/// A user of the template's own: a line of passwd(5).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// Login name.
+    pub name: String,
+    /// User and own group.
+    pub owner: Owner,
+    /// Full name or comment.
+    pub gecos: String,
+    /// Home folder.
+    pub home: String,
+    /// Login shell.
+    pub shell: String,
+}
+
+/// A group: a line of group(5). Where base-passwd has a group of this name, its members join it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// Its name.
+    pub name: String,
+    /// Its number.
+    pub gid: u32,
+    /// Names of the users that are in it besides those whose own it is, sorted.
+    pub members: Vec<String>,
+}
+
+/// What goes into the image's configuration (OCI image specification, "Image Configuration").
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageSettings {
+    /// Environment variables.
+    pub environment: BTreeMap<String, String>,
+    /// `Entrypoint`.
+    pub entrypoint: Option<Vec<String>>,
+    /// `Cmd`.
+    pub cmd: Option<Vec<String>>,
+    /// `User`; none where the template leaves it to the build's default.
+    pub user: Option<Owner>,
+    /// `WorkingDir`.
+    pub workdir: Option<ImagePath>,
+    /// `Volumes`.
+    pub volumes: Vec<ImagePath>,
+    /// `ExposedPorts`.
+    pub ports: Vec<Port>,
+    /// `StopSignal`.
+    pub stop_signal: Option<String>,
+    /// `Healthcheck`, which docker and podman read.
+    pub healthcheck: Option<HealthCheck>,
+    /// `Labels`.
+    pub labels: BTreeMap<String, String>,
+}
+
+impl Template {
+    /// Its name.
+    pub fn name(&self) -> &TemplateName {
+        &self.name
+    }
+
+    /// Its group.
+    pub fn group(&self) -> &str {
+        &self.group
+    }
+
+    /// One line on what it is.
+    pub fn summary(&self) -> &str {
+        &self.summary
+    }
+
+    /// More than a line, if it says more.
+    pub fn description(&self) -> Option<&str> {
+        self.description.as_deref()
+    }
+
+    /// Everything that it is made of, parents first, itself last.
+    pub fn parts(&self) -> &[TemplateName] {
+        &self.parts
+    }
+
+    /// What must hold of the running image; parents' tests first.
+    pub fn tests(&self) -> &[Test] {
+        &self.tests
+    }
+
+    /// Whether any file of `private.d/` goes into the image.
+    pub fn is_private(&self) -> bool {
+        self.placed.values().any(|placed| matches!(placed, RawPlaced::File { private: true, .. }))
+    }
+
+    /// Bytes that change whenever anything changes that the image could depend on: the texts and
+    /// overlay files of all parts as they stand. Same files, same bytes.
+    pub fn digest_input(&self) -> &[u8] {
+        &self.digest_input
+    }
+
+    /// What it comes to on `arch`.
+    pub fn for_arch(&self, arch: Arch) -> Result<ArchTemplate, TemplateError> {
+        let path = |path: &ArchPath| path.for_arch(arch).map_err(|source| self.bad_path(source));
+        let glob = |glob: &ArchGlob| {
+            glob.for_arch(arch)
+                .map_err(|source| TemplateError::ArchGlob { template: self.name.clone(), source })
+        };
+        Ok(ArchTemplate {
+            name: self.name.clone(),
+            arch,
+            version_from: self.version_from.clone(),
+            packages: self.packages.clone(),
+            roots: self.roots.iter().map(path).collect::<Result<_, _>>()?,
+            include: self.include.iter().map(glob).collect::<Result<_, _>>()?,
+            exclude: self.exclude.iter().map(glob).collect::<Result<_, _>>()?,
+            placed: self.placed_on(arch)?,
+            accounts: self.accounts.clone(),
+            users: self.users.clone(),
+            groups: self.groups.clone(),
+            image: self.image.for_arch(arch).map_err(|source| self.bad_path(source))?,
+        })
+    }
+
+    fn placed_on(&self, arch: Arch) -> Result<BTreeMap<ImagePath, Placed>, TemplateError> {
+        let mut placed = BTreeMap::new();
+        for (path, what) in &self.placed {
+            let path = path.for_arch(arch).map_err(|source| self.bad_path(source))?;
+            let what = what.for_arch(arch).map_err(|source| self.bad_path(source))?;
+            // `/x/{triplet}` and the triplet written out are one path on one architecture.
+            if placed.insert(path.clone(), what).is_some() {
+                let template = self.name.clone();
+                return Err(TemplateError::Twice { template, what: path.to_string() });
+            }
+        }
+        Ok(placed)
+    }
+
+    fn bad_path(&self, source: PathError) -> TemplateError {
+        TemplateError::ArchPath { template: self.name.clone(), source }
+    }
+}
+
+impl RawPlaced {
+    fn for_arch(&self, arch: Arch) -> Result<Placed, PathError> {
+        Ok(match self {
+            Self::File { bytes, mode, owner, private } => Placed::File {
+                bytes: Arc::clone(bytes),
+                mode: *mode,
+                owner: *owner,
+                private: *private,
+            },
+            Self::Copy(from) => Placed::Copy(from.for_arch(arch)?),
+            Self::Link(target) => Placed::Link(target.for_arch(arch)),
+            Self::Directory { mode, owner } => Placed::Directory { mode: *mode, owner: *owner },
+        })
+    }
+}
+
+impl RawImage {
+    fn for_arch(&self, arch: Arch) -> Result<ImageSettings, PathError> {
+        let words = |exec: &Exec| exec.0.clone();
+        let text = |(name, value): (&Variable, &String)| (name.to_string(), value.clone());
+        Ok(ImageSettings {
+            environment: self.environment.iter().map(text).collect(),
+            entrypoint: self.entrypoint.as_ref().map(words),
+            cmd: self.cmd.as_ref().map(words),
+            user: self.user,
+            workdir: self.workdir.as_ref().map(|path| path.for_arch(arch)).transpose()?,
+            volumes: self
+                .volumes
+                .iter()
+                .map(|path| path.for_arch(arch))
+                .collect::<Result<_, _>>()?,
+            ports: self.ports.clone(),
+            stop_signal: self.stop_signal.as_ref().map(|signal| signal.as_str().to_owned()),
+            healthcheck: self.healthcheck.clone(),
+            labels: self.labels.clone(),
+        })
+    }
+}
