@@ -1,0 +1,147 @@
+//! Paragraphs of `Name: value` fields (deb822(5)), borrowed from the text that holds them.
+//!
+//! Made for `Packages`: 56 MB and 68,000 paragraphs, of which a reader wants a few fields each.
+//! Nothing is copied and every byte is looked at once or twice, by [`memchr`].
+//!
+//! Paragraphs are separated by empty lines, as in the indices of an archive. A line that begins
+//! with a space or a tab continues the field above it; one that begins with `#` is a comment
+//! between fields; one without a colon is passed over.
+
+use memchr::{memchr, memmem};
+
+/// Everything between empty lines, in order, without the newline that ends it.
+pub fn stanzas(text: &[u8]) -> Stanzas<'_> {
+    Stanzas { rest: text }
+}
+
+/// How many bytes of a buffer are complete stanzas: up to and with the last empty line.
+///
+/// What comes after may go on in the next chunk; keep it and append to it. 0 where no stanza is
+/// complete. At the end of the input the rest is a stanza too, empty line or not.
+pub fn complete(buffer: &[u8]) -> usize {
+    memmem::rfind(buffer, b"\n\n").map_or(0, |at| at + 2)
+}
+
+/// The fields of one stanza, in order.
+pub fn fields(stanza: &[u8]) -> Fields<'_> {
+    Fields { rest: stanza }
+}
+
+/// Every paragraph of a text, in order.
+pub fn paragraphs(text: &[u8]) -> impl Iterator<Item = Paragraph<'_>> {
+    stanzas(text).map(Paragraph::new)
+}
+
+/// Iterator of [`stanzas`].
+#[derive(Debug, Clone)]
+pub struct Stanzas<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for Stanzas<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let start = self.rest.iter().position(|b| *b != b'\n')?;
+        let text = &self.rest[start..];
+        let end = memmem::find(text, b"\n\n").unwrap_or(text.len());
+        self.rest = &text[end..];
+        Some(text[..end].strip_suffix(b"\n").unwrap_or(&text[..end]))
+    }
+}
+
+/// One field as it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Field<'a> {
+    /// The name, as written.
+    pub name: &'a [u8],
+    /// The value without white space around it. Continuation lines follow their newline, with
+    /// the space that they begin with.
+    pub value: &'a [u8],
+}
+
+impl<'a> Field<'a> {
+    /// Whether the field has this name, in whatever case.
+    pub fn is(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name.as_bytes())
+    }
+
+    /// The value as text; none where it is not UTF-8.
+    pub fn text(&self) -> Option<&'a str> {
+        std::str::from_utf8(self.value).ok()
+    }
+}
+
+/// Iterator of [`fields`].
+#[derive(Debug, Clone)]
+pub struct Fields<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = Field<'a>;
+
+    fn next(&mut self) -> Option<Field<'a>> {
+        loop {
+            if self.rest.is_empty() {
+                return None;
+            }
+            let field = self.rest;
+            let (end, next) = field_end(field);
+            self.rest = &field[next..];
+            // A name is short: a plain loop finds its colon sooner than a wide search would.
+            let colon = field[..end].iter().position(|b| matches!(b, b':' | b'\n'));
+            match colon {
+                Some(at) if field[at] == b':' && !matches!(field[0], b'#' | b' ' | b'\t') => {
+                    let value = field[at + 1..end].trim_ascii();
+                    return Some(Field { name: field[..at].trim_ascii_end(), value });
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Where the field at the start of `text` ends, and where the next line begins.
+fn field_end(text: &[u8]) -> (usize, usize) {
+    let comment = text.starts_with(b"#");
+    let mut at = 0;
+    loop {
+        match memchr(b'\n', &text[at..]) {
+            None => return (text.len(), text.len()),
+            Some(line) => at += line + 1,
+        }
+        if comment || !matches!(text.get(at), Some(b' ' | b'\t')) {
+            return (at - 1, at);
+        }
+    }
+}
+
+/// One stanza, to be asked for fields by name.
+#[derive(Debug, Clone, Copy)]
+pub struct Paragraph<'a> {
+    stanza: &'a [u8],
+}
+
+impl<'a> Paragraph<'a> {
+    /// Takes a stanza as [`stanzas`] gives it.
+    pub fn new(stanza: &'a [u8]) -> Self {
+        Self { stanza }
+    }
+
+    /// The value of the first field of this name, in whatever case; none where it is missing or
+    /// not UTF-8. Each call reads the stanza again: for several fields use [`Paragraph::fields`].
+    pub fn field(&self, name: &str) -> Option<&'a str> {
+        self.fields().find(|field| field.is(name))?.text()
+    }
+
+    /// All fields, in order.
+    pub fn fields(&self) -> Fields<'a> {
+        fields(self.stanza)
+    }
+
+    /// The whole stanza.
+    pub fn as_bytes(&self) -> &'a [u8] {
+        self.stanza
+    }
+}

@@ -1,0 +1,157 @@
+//! Why a release was refused.
+
+use dmc_types::UnixTime;
+use std::error::Error;
+
+/// Why an `InRelease` is not taken, and what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum ReleaseError {
+    /// It is larger than any release is.
+    #[error("the InRelease has {size} bytes, more than any release")]
+    TooLarge {
+        /// Its size in bytes.
+        size: usize,
+    },
+    /// It is not a cleartext-signed message and nothing else.
+    #[error("the InRelease is not a signed text: {why}")]
+    NotSigned {
+        /// What is wrong.
+        why: &'static str,
+    },
+    /// The armored signature block cannot be read.
+    #[error("the signature block of the InRelease cannot be read")]
+    BrokenSignature {
+        /// What the OpenPGP library says.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// No signature is by a key of the keyring.
+    #[error(
+        "the InRelease is signed by {}, and the keyring holds {}",
+        listed(signers),
+        listed(keyring)
+    )]
+    WrongKey {
+        /// Key ids or fingerprints that the signatures name.
+        signers: Vec<String>,
+        /// Fingerprints of the keyring's certificates.
+        keyring: Vec<String>,
+    },
+    /// The signature does not fit the text.
+    #[error("the signature of {key} does not match the InRelease")]
+    BadSignature {
+        /// The key that the signature names.
+        key: String,
+        /// What the OpenPGP library says.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The key has expired.
+    #[error("the key {key} that signed the InRelease has expired")]
+    ExpiredKey {
+        /// Its fingerprint.
+        key: String,
+        /// What the OpenPGP library says.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The key was revoked.
+    #[error("the key {key} that signed the InRelease was revoked")]
+    RevokedKey {
+        /// Its fingerprint.
+        key: String,
+    },
+    /// The key or the signature is not acceptable: weak algorithms, a key not for signing.
+    #[error("the signature of {key} on the InRelease is not acceptable")]
+    RefusedKey {
+        /// Its fingerprint.
+        key: String,
+        /// What the OpenPGP library says.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// A field is missing or cannot be read.
+    #[error("the signed release's `{field}` field {why}")]
+    Malformed {
+        /// The field.
+        field: &'static str,
+        /// What is wrong with it, with the text in question.
+        why: String,
+    },
+    /// Only MD5 or SHA-1 vouch for the indices.
+    #[error("the signed release lists its indices with neither SHA256 nor SHA512")]
+    WeakChecksums,
+    /// It is another suite's release.
+    #[error("asked for suite `{asked}`, the release is of suite `{suite}`, codename `{codename}`")]
+    WrongSuite {
+        /// What was asked for.
+        asked: String,
+        /// Its `Suite`, empty where it has none.
+        suite: String,
+        /// Its `Codename`, empty where it has none.
+        codename: String,
+    },
+    /// It is another vendor's release.
+    #[error("the release's Origin is `{found}`, not `{asked}`")]
+    WrongOrigin {
+        /// What was asked for.
+        asked: String,
+        /// Its `Origin`, empty where it has none.
+        found: String,
+    },
+    /// `Valid-Until` has passed.
+    #[error("the release of `{suite}` expired at {}, now is {}", shown(*valid_until), shown(*now))]
+    Expired {
+        /// The suite that was asked for.
+        suite: String,
+        /// Its `Valid-Until`.
+        valid_until: UnixTime,
+        /// The time of judgement.
+        now: UnixTime,
+    },
+    /// `Date` has not come yet.
+    #[error("the release of `{suite}` is of {}, now is {}", shown(*date), shown(*now))]
+    Future {
+        /// The suite that was asked for.
+        suite: String,
+        /// Its `Date`.
+        date: UnixTime,
+        /// The time of judgement.
+        now: UnixTime,
+    },
+}
+
+impl ReleaseError {
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::TooLarge { .. } | Self::NotSigned { .. } | Self::BrokenSignature { .. } => {
+                "check that the mirror's URI leads to a Debian archive; unsigned archives are not used"
+            }
+            Self::WrongKey { .. } => {
+                "install the archive's keyring package, or name its keyring with Signed-By"
+            }
+            Self::BadSignature { .. } => {
+                "the file was changed after it was signed, or the mirror is in mid-update: try again, or take another mirror"
+            }
+            Self::ExpiredKey { .. } => "update the keyring package (debian-archive-keyring)",
+            Self::RevokedKey { .. } => {
+                "do not use this archive until it signs with a key that holds"
+            }
+            Self::RefusedKey { .. } => "ask the archive to sign with a current key and SHA-256",
+            Self::Malformed { .. } | Self::WeakChecksums => {
+                "tell the archive's owner: its release file breaks Debian's repository format"
+            }
+            Self::WrongSuite { .. } => "check the suite's name and the mirror's URI",
+            Self::WrongOrigin { .. } => "check that the mirror is one of the wanted vendor",
+            Self::Expired { .. } => {
+                "take a mirror that is up to date, or accept this suite's age expressly (--accept-expired SUITE)"
+            }
+            Self::Future { .. } => "check this machine's clock",
+        }
+    }
+}
+
+fn listed(keys: &[String]) -> String {
+    if keys.is_empty() { "no key".to_owned() } else { keys.join(", ") }
+}
+
+fn shown(time: UnixTime) -> String {
+    jiff::Timestamp::from_second(time).map_or_else(|_| time.to_string(), |time| time.to_string())
+}

@@ -1,0 +1,85 @@
+//! The certificates whose signatures count.
+
+use sequoia_openpgp::Cert;
+use sequoia_openpgp::cert::CertParser;
+use sequoia_openpgp::parse::Parse as _;
+use std::error::Error;
+
+/// Certificates read from keyring files.
+#[derive(Debug, Clone, Default)]
+pub struct Keyring {
+    certs: Vec<Cert>,
+}
+
+/// Why bytes are not a keyring.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyringError {
+    /// They cannot be read as certificates.
+    #[error("the keyring cannot be read")]
+    Unreadable {
+        /// What the OpenPGP library says.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// They hold no certificate.
+    #[error("the keyring holds no certificate")]
+    Empty,
+}
+
+impl KeyringError {
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        "it must be an OpenPGP keyring of public keys, binary (.gpg) or armored (.asc)"
+    }
+}
+
+impl Keyring {
+    /// Reads public keys, binary or armored, one or several.
+    ///
+    /// # Errors
+    /// Where anything in it is not a certificate, or nothing is.
+    pub fn parse(bytes: &[u8]) -> Result<Self, KeyringError> {
+        let unreadable = |cause: sequoia_openpgp::anyhow::Error| KeyringError::Unreadable {
+            source: cause.into(),
+        };
+        let certs = CertParser::from_bytes(bytes)
+            .map_err(unreadable)?
+            .collect::<Result<Vec<Cert>, _>>()
+            .map_err(unreadable)?;
+        if certs.is_empty() { Err(KeyringError::Empty) } else { Ok(Self { certs }) }
+    }
+
+    /// Adds another keyring's certificates to this one.
+    pub fn merge(&mut self, other: Self) {
+        for cert in other.certs {
+            if !self.certs.contains(&cert) {
+                self.certs.push(cert);
+            }
+        }
+    }
+
+    /// The certificates of which any key has one of these fingerprints (as in apt's `Signed-By`;
+    /// hexadecimal digits in whatever case, a final `!` is passed over).
+    #[must_use]
+    pub fn restricted_to(&self, fingerprints: &[String]) -> Self {
+        let wanted: Vec<String> =
+            fingerprints.iter().map(|f| f.trim_end_matches('!').to_ascii_uppercase()).collect();
+        let certs = self.certs.iter().filter(|cert| {
+            cert.keys().any(|key| wanted.contains(&key.key().fingerprint().to_hex()))
+        });
+        Self { certs: certs.cloned().collect() }
+    }
+
+    /// Fingerprints of the certificates' primary keys: capital hexadecimal digits.
+    pub fn fingerprints(&self) -> Vec<String> {
+        self.certs.iter().map(|cert| cert.fingerprint().to_hex()).collect()
+    }
+
+    /// Whether it holds no certificate; such a keyring refuses every release.
+    pub fn is_empty(&self) -> bool {
+        self.certs.is_empty()
+    }
+
+    pub(super) fn certs(&self) -> &[Cert] {
+        &self.certs
+    }
+}

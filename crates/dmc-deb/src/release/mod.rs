@@ -1,0 +1,176 @@
+//! `InRelease`: what an archive's keys vouch for.
+//!
+//! A [`Release`] can only be made by [`Release::verify`]; holding one is the proof that a key of
+//! the keyring signed exactly the text that was read, that the key is neither expired nor revoked,
+//! that the text speaks of the suite (and origin) that was asked for, and that it is of today.
+//! Whether it is older than one seen before is for the caller to remember.
+//!
+//! Signatures: OpenPGP cleartext framework (RFC 9580, section 7), judged by Sequoia's standard
+//! policy, as apt in Debian 13 does. Fields: <https://wiki.debian.org/DebianRepository/Format>.
+
+mod cleartext;
+mod error;
+mod keyring;
+mod signature;
+mod text;
+
+pub use error::ReleaseError;
+pub use keyring::{Keyring, KeyringError};
+
+use cleartext::Cleartext;
+use dmc_types::{Checksum, Sha256, Suite, UnixTime};
+use sha2::Digest as _;
+use std::collections::BTreeMap;
+
+/// How far an archive's clock may be ahead of ours, in seconds.
+pub const CLOCK_SKEW: UnixTime = 600;
+
+/// Largest `InRelease` that is read, in bytes; Debian's are below 200 kB.
+pub const LARGEST: usize = 16 << 20;
+
+/// What a release must be, to be accepted.
+#[derive(Debug, Clone, Copy)]
+pub struct Demand<'a> {
+    /// The suite or codename that was asked for.
+    pub suite: &'a Suite,
+    /// The `Origin` that it must have, if that matters.
+    pub origin: Option<&'a str>,
+    /// The time at which everything is judged.
+    pub now: UnixTime,
+    /// Take it even where `Valid-Until` has passed; [`Release::accepted_expired`] then tells.
+    pub accept_expired: bool,
+}
+
+/// Size and digest of an index, vouched for by the release's signature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IndexFile {
+    /// Size in bytes.
+    pub size: u64,
+    /// The `SHA256` entry, or the `SHA512` entry where there is no other.
+    pub checksum: Checksum,
+}
+
+/// Verified metadata of one suite.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Release {
+    text: ReleaseText,
+    signer: String,
+    digest: Sha256,
+    accepted_expired: bool,
+}
+
+/// The fields of the signed text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct ReleaseText {
+    origin: Option<String>,
+    label: Option<String>,
+    suite: Option<String>,
+    codename: Option<String>,
+    version: Option<String>,
+    date: UnixTime,
+    valid_until: Option<UnixTime>,
+    architectures: Vec<String>,
+    components: Vec<String>,
+    acquire_by_hash: bool,
+    files: BTreeMap<Box<str>, IndexFile>,
+}
+
+impl Release {
+    /// Reads an `InRelease` and checks everything that it can be checked for.
+    ///
+    /// # Errors
+    /// See [`ReleaseError`]; the signature is judged before anything of the text is looked at.
+    pub fn verify(
+        in_release: &[u8],
+        keyring: &Keyring,
+        demand: &Demand<'_>,
+    ) -> Result<Self, ReleaseError> {
+        if in_release.len() > LARGEST {
+            return Err(ReleaseError::TooLarge { size: in_release.len() });
+        }
+        let message = Cleartext::split(in_release)?;
+        let signer = signature::first_good(&message, keyring, demand.now)?;
+        let text = ReleaseText::parse(message.text())?;
+        text.check_names(demand)?;
+        let accepted_expired = text.check_times(demand)?;
+        let digest = Sha256::from_bytes(sha2::Sha256::digest(in_release).into());
+        Ok(Self { text, signer, digest, accepted_expired })
+    }
+
+    /// `Origin`.
+    pub fn origin(&self) -> Option<&str> {
+        self.text.origin.as_deref()
+    }
+
+    /// `Label`.
+    pub fn label(&self) -> Option<&str> {
+        self.text.label.as_deref()
+    }
+
+    /// `Suite`, such as `stable`.
+    pub fn suite(&self) -> Option<&str> {
+        self.text.suite.as_deref()
+    }
+
+    /// `Codename`, such as `trixie`.
+    pub fn codename(&self) -> Option<&str> {
+        self.text.codename.as_deref()
+    }
+
+    /// `Version`, such as `13.1`.
+    pub fn version(&self) -> Option<&str> {
+        self.text.version.as_deref()
+    }
+
+    /// `Date`.
+    pub fn date(&self) -> UnixTime {
+        self.text.date
+    }
+
+    /// `Valid-Until`; stable's has none.
+    pub fn valid_until(&self) -> Option<UnixTime> {
+        self.text.valid_until
+    }
+
+    /// Whether `Valid-Until` had passed and the demand took it all the same.
+    pub fn accepted_expired(&self) -> bool {
+        self.accepted_expired
+    }
+
+    /// `Architectures`, as written: `all`, `amd64`, and such as this program may not know.
+    pub fn architectures(&self) -> impl Iterator<Item = &str> {
+        self.text.architectures.iter().map(String::as_str)
+    }
+
+    /// `Components`, by the names that paths have: `main` where a security suite's field says
+    /// `updates/main`.
+    pub fn components(&self) -> impl Iterator<Item = &str> {
+        self.text.components.iter().map(String::as_str)
+    }
+
+    /// `Acquire-By-Hash`.
+    pub fn acquire_by_hash(&self) -> bool {
+        self.text.acquire_by_hash
+    }
+
+    /// Fingerprint of the certificate whose signature was found good: capital hexadecimal digits.
+    pub fn signer(&self) -> &str {
+        &self.signer
+    }
+
+    /// SHA-256 of the whole `InRelease`, signatures and all.
+    pub fn digest(&self) -> Sha256 {
+        self.digest
+    }
+
+    /// What the release says of an index, by its path below the suite's folder:
+    /// `main/binary-amd64/Packages.xz`.
+    pub fn file(&self, path: &str) -> Option<&IndexFile> {
+        self.text.files.get(path)
+    }
+
+    /// All indices by path, in the order of their paths.
+    pub fn files(&self) -> impl Iterator<Item = (&str, &IndexFile)> {
+        self.text.files.iter().map(|(path, file)| (&**path, file))
+    }
+}

@@ -1,0 +1,121 @@
+//! Judging the signatures of a release.
+
+use super::cleartext::Cleartext;
+use super::{CLOCK_SKEW, Keyring, ReleaseError};
+use dmc_types::UnixTime;
+use sequoia_openpgp::cert::amalgamation::key::ErasedKeyAmalgamation;
+use sequoia_openpgp::cert::amalgamation::{ValidAmalgamation as _, ValidateAmalgamation as _};
+use sequoia_openpgp::packet::Signature;
+use sequoia_openpgp::packet::key::PublicParts;
+use sequoia_openpgp::parse::{PacketParser, PacketParserResult, Parse as _};
+use sequoia_openpgp::policy::{HashAlgoSecurity, Policy as _, StandardPolicy};
+use sequoia_openpgp::types::RevocationStatus;
+use sequoia_openpgp::{Packet, anyhow};
+use std::time::{Duration, SystemTime};
+
+/// Most signatures that are looked at; Debian's releases have three.
+const MOST: usize = 32;
+
+/// The certificate (its fingerprint) whose signature is the first good one. Without any, the
+/// error tells why the last signature by a known key failed.
+pub(super) fn first_good(
+    message: &Cleartext<'_>,
+    keyring: &Keyring,
+    now: UnixTime,
+) -> Result<String, ReleaseError> {
+    let signatures = signatures(message.armor())?;
+    let judge = Judge::new(message, now);
+    let mut failure = None;
+    for signature in &signatures {
+        let issuers = signature.get_issuers();
+        if issuers.is_empty() {
+            continue;
+        }
+        for cert in keyring.certs() {
+            for key in cert.keys().key_handles(issuers.clone()) {
+                match judge.verdict(signature, &key) {
+                    Ok(()) => return Ok(cert.fingerprint().to_hex()),
+                    Err(error) => failure = Some(error),
+                }
+            }
+        }
+    }
+    Err(failure.unwrap_or_else(|| ReleaseError::WrongKey {
+        signers: signatures.iter().flat_map(Signature::get_issuers).map(|k| k.to_hex()).collect(),
+        keyring: keyring.fingerprints(),
+    }))
+}
+
+fn signatures(armor: &[u8]) -> Result<Vec<Signature>, ReleaseError> {
+    let broken = |cause: anyhow::Error| ReleaseError::BrokenSignature { source: cause.into() };
+    let mut found = Vec::new();
+    let mut next = PacketParser::from_bytes(armor).map_err(broken)?;
+    while let PacketParserResult::Some(parser) = next {
+        let (packet, rest) = parser.next().map_err(broken)?;
+        if let (Packet::Signature(signature), true) = (packet, found.len() < MOST) {
+            found.push(signature);
+        }
+        next = rest;
+    }
+    if found.is_empty() {
+        return Err(ReleaseError::NotSigned { why: "its signature block holds no signature" });
+    }
+    Ok(found)
+}
+
+struct Judge {
+    canonical: Vec<u8>,
+    now: SystemTime,
+    policy: StandardPolicy<'static>,
+}
+
+type Key<'a> = ErasedKeyAmalgamation<'a, PublicParts>;
+
+impl Judge {
+    fn new(message: &Cleartext<'_>, now: UnixTime) -> Self {
+        let since = Duration::from_secs(u64::try_from(now).unwrap_or(0).min(u32::MAX.into()));
+        let now = SystemTime::UNIX_EPOCH + since;
+        Self { canonical: message.canonical(), now, policy: StandardPolicy::at(now) }
+    }
+
+    /// Whether this key made this signature, and might, then and now.
+    fn verdict(&self, signature: &Signature, key: &Key<'_>) -> Result<(), ReleaseError> {
+        let name = key.key().fingerprint().to_hex();
+        let skew = Duration::from_secs(CLOCK_SKEW.unsigned_abs());
+        signature
+            .signature_alive(self.now, skew)
+            .and_then(|()| self.policy.signature(signature, HashAlgoSecurity::default()))
+            .map_err(|cause| ReleaseError::RefusedKey {
+                key: name.clone(),
+                source: cause.into(),
+            })?;
+        let signed = signature.signature_creation_time().unwrap_or(self.now);
+        for at in [signed, self.now] {
+            self.key_holds(key, &name, at)?;
+        }
+        // Text and binary signatures of this framework are over the same canonical text.
+        signature
+            .verify_message(key.key(), &self.canonical)
+            .map_err(|cause| ReleaseError::BadSignature { key: name, source: cause.into() })
+    }
+
+    /// Whether the key was bound, for signing, alive and not revoked at that time.
+    fn key_holds(&self, key: &Key<'_>, name: &str, at: SystemTime) -> Result<(), ReleaseError> {
+        let refused = |source: anyhow::Error| ReleaseError::RefusedKey {
+            key: name.to_owned(),
+            source: source.into(),
+        };
+        let valid = key.clone().with_policy(&self.policy, at).map_err(refused)?;
+        let revoked = [valid.valid_cert().revocation_status(), valid.revocation_status()];
+        if revoked.iter().any(|status| matches!(status, RevocationStatus::Revoked(_))) {
+            return Err(ReleaseError::RevokedKey { key: name.to_owned() });
+        }
+        valid.valid_cert().alive().and_then(|()| valid.alive()).map_err(|cause| {
+            ReleaseError::ExpiredKey { key: name.to_owned(), source: cause.into() }
+        })?;
+        if valid.for_signing() {
+            return Ok(());
+        }
+        Err(refused(anyhow::anyhow!("the key is not one for signing")))
+    }
+}

@@ -1,0 +1,184 @@
+//! The fields of a release, once its signature is known to be good.
+
+use super::{CLOCK_SKEW, Demand, IndexFile, ReleaseError, ReleaseText};
+use crate::deb822;
+use dmc_types::{Checksum, UnixTime};
+use std::collections::BTreeMap;
+use std::ops::Bound::{Included, Unbounded};
+
+impl ReleaseText {
+    /// Reads the signed text, which must be one paragraph.
+    pub(super) fn parse(text: &[u8]) -> Result<Self, ReleaseError> {
+        let mut stanzas = deb822::stanzas(text);
+        let (Some(stanza), None) = (stanzas.next(), stanzas.next()) else {
+            return Err(malformed("Date", "is not in one single paragraph"));
+        };
+        let fields = Fields::of(stanza)?;
+        let date = fields.time("Date")?.ok_or_else(|| malformed("Date", "is missing"))?;
+        let files = fields.files()?;
+        let components = fields.list("Components");
+        Ok(Self {
+            origin: fields.text("Origin"),
+            label: fields.text("Label"),
+            suite: fields.text("Suite"),
+            codename: fields.text("Codename"),
+            version: fields.text("Version"),
+            date,
+            valid_until: fields.time("Valid-Until")?,
+            architectures: fields.list("Architectures"),
+            components: components.into_iter().map(|name| as_in_paths(name, &files)).collect(),
+            acquire_by_hash: fields.get("Acquire-By-Hash") == Some("yes"),
+            files,
+        })
+    }
+
+    /// Whether this is the suite and the vendor that was asked for.
+    pub(super) fn check_names(&self, demand: &Demand<'_>) -> Result<(), ReleaseError> {
+        let suite = self.suite.as_deref().unwrap_or_default();
+        let codename = self.codename.as_deref().unwrap_or_default();
+        if !answers(demand.suite.as_str(), suite, codename) {
+            return Err(ReleaseError::WrongSuite {
+                asked: demand.suite.to_string(),
+                suite: suite.to_owned(),
+                codename: codename.to_owned(),
+            });
+        }
+        match (demand.origin, self.origin.as_deref()) {
+            (Some(asked), found) if found != Some(asked) => Err(ReleaseError::WrongOrigin {
+                asked: asked.to_owned(),
+                found: found.unwrap_or_default().to_owned(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether it is neither of the future nor too old; true where it is too old but taken.
+    pub(super) fn check_times(&self, demand: &Demand<'_>) -> Result<bool, ReleaseError> {
+        let (date, now) = (self.date, demand.now);
+        if date > now.saturating_add(CLOCK_SKEW) {
+            return Err(ReleaseError::Future { suite: demand.suite.to_string(), date, now });
+        }
+        match self.valid_until {
+            Some(valid_until) if valid_until < now && demand.accept_expired => Ok(true),
+            Some(valid_until) if valid_until < now => {
+                Err(ReleaseError::Expired { suite: demand.suite.to_string(), valid_until, now })
+            }
+            _ => Ok(false),
+        }
+    }
+}
+
+/// Whether a release of this suite and codename is what was asked for. As in apt, a folder below
+/// is passed over (`buster/updates` is of `buster`); unlike there, a codename alone does not
+/// stand for its pockets: `noble-proposed`, whose codename is `noble`, is not taken for `noble`.
+fn answers(asked: &str, suite: &str, codename: &str) -> bool {
+    if asked == suite {
+        return true;
+    }
+    let pocket = suite.strip_prefix(codename).is_some_and(|rest| rest.starts_with('-'));
+    let above = asked.rsplit_once('/').map_or(asked, |(above, _)| above);
+    let named = [asked, above].iter().any(|name| !name.is_empty() && *name == codename);
+    (named && !pocket) || (above == suite && above != asked)
+}
+
+/// A security suite's Components read `updates/main`, its paths `main/…`.
+fn as_in_paths(component: String, files: &BTreeMap<Box<str>, IndexFile>) -> String {
+    let folder = format!("{component}/");
+    let next = files.range::<str, _>((Included(&*folder), Unbounded)).next();
+    match component.rsplit_once('/') {
+        Some((_, last)) if !next.is_some_and(|(path, _)| path.starts_with(&folder)) => {
+            last.to_owned()
+        }
+        _ => component,
+    }
+}
+
+fn malformed(field: &'static str, why: impl Into<String>) -> ReleaseError {
+    ReleaseError::Malformed { field, why: why.into() }
+}
+
+/// The paragraph's fields by lower-case name.
+struct Fields<'a>(BTreeMap<String, &'a str>);
+
+impl<'a> Fields<'a> {
+    fn of(stanza: &'a [u8]) -> Result<Self, ReleaseError> {
+        let mut fields = BTreeMap::new();
+        for field in deb822::fields(stanza) {
+            let name = String::from_utf8_lossy(field.name).to_ascii_lowercase();
+            let Some(value) = field.text() else {
+                return Err(malformed("Release", format!("has `{name}`, which is not UTF-8")));
+            };
+            if fields.insert(name.clone(), value).is_some() {
+                return Err(malformed("Release", format!("has `{name}` twice")));
+            }
+        }
+        Ok(Self(fields))
+    }
+
+    fn get(&self, name: &str) -> Option<&'a str> {
+        self.0.get(&name.to_ascii_lowercase()).copied()
+    }
+
+    fn text(&self, name: &str) -> Option<String> {
+        self.get(name).map(str::to_owned)
+    }
+
+    fn list(&self, name: &str) -> Vec<String> {
+        self.get(name).unwrap_or_default().split_whitespace().map(str::to_owned).collect()
+    }
+
+    fn time(&self, name: &'static str) -> Result<Option<UnixTime>, ReleaseError> {
+        let Some(text) = self.get(name) else { return Ok(None) };
+        match parse_time(text) {
+            Some(time) => Ok(Some(time)),
+            None => Err(malformed(name, format!("is not a time: `{text}`"))),
+        }
+    }
+
+    fn files(&self) -> Result<BTreeMap<Box<str>, IndexFile>, ReleaseError> {
+        if let Some(lines) = self.get("SHA256") {
+            return files("SHA256", lines, |digest| digest.parse().ok().map(Checksum::Sha256));
+        }
+        if let Some(lines) = self.get("SHA512") {
+            return files("SHA512", lines, |digest| digest.parse().ok().map(Checksum::Sha512));
+        }
+        Err(ReleaseError::WeakChecksums)
+    }
+}
+
+fn files(
+    field: &'static str,
+    lines: &str,
+    checksum: impl Fn(&str) -> Option<Checksum>,
+) -> Result<BTreeMap<Box<str>, IndexFile>, ReleaseError> {
+    let mut files = BTreeMap::new();
+    for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let read = || {
+            let mut words = line.split_ascii_whitespace();
+            let checksum = checksum(words.next()?)?;
+            let size = words.next()?.parse().ok()?;
+            let path = words.next().filter(|path| stays_below(path))?;
+            words.next().is_none().then_some((path, IndexFile { size, checksum }))
+        };
+        let Some((path, file)) = read() else {
+            let shown: String = line.chars().take(200).collect();
+            return Err(malformed(field, format!("has a line that cannot be read: `{shown}`")));
+        };
+        if files.insert(path.into(), file).is_some_and(|earlier| earlier != file) {
+            return Err(malformed(field, format!("says two things of `{path}`")));
+        }
+    }
+    Ok(files)
+}
+
+fn stays_below(path: &str) -> bool {
+    path.split('/').all(|part| !matches!(part, "" | "." | ".."))
+}
+
+/// Seconds since 1970 of `Sat, 12 Sep 2026 07:55:41 UTC` (RFC 2822, and `UTC` and `Z`).
+fn parse_time(text: &str) -> Option<UnixTime> {
+    let bare = text.strip_suffix("UTC").or_else(|| text.strip_suffix('Z')).map(str::trim_end);
+    let text = bare.map_or_else(|| text.to_owned(), |bare| format!("{bare} +0000"));
+    let time = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(&text).ok()?;
+    Some(time.as_second())
+}
