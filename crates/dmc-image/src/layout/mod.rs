@@ -1,0 +1,186 @@
+//! An OCI image layout on disk, shared by all templates and by several dmc at once.
+//!
+//! `oci-layout`, `index.json` and `blobs/sha256/DIGEST`. Whatever is written goes to a temporary
+//! file in the layout's folder first and is renamed when it is complete, so that a reader sees the
+//! old or the new and an interrupted run leaves nothing but a file that [`Layout::collect_garbage`]
+//! removes. `index.json` is changed under a lock on `oci-layout`. Modes do not depend on the umask.
+//! Nothing is flushed to the platter: after a power cut a rerun writes everything again, and what
+//! is read is checked. Follows the OCI image specification 1.1, "Image Layout".
+
+mod blobs;
+mod error;
+mod garbage;
+mod reference;
+mod refs;
+
+pub use error::LayoutError;
+pub use garbage::Collected;
+pub use reference::{RefName, Reference, TagError};
+pub use refs::{CONTAINERD_NAME, REF_NAME};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::{Deserialize, Serialize};
+use std::fs::{self, File, Permissions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use tempfile::NamedTempFile;
+
+/// What a temporary file's name begins with.
+const TEMPORARY: &str = ".dmc-";
+
+/// Most that is read of `oci-layout`.
+const MARKER_LIMIT: u64 = 4 << 10;
+
+/// Most that is read of any index or manifest: some 50,000 references.
+const DOCUMENT_LIMIT: u64 = 16 << 20;
+
+/// An OCI image layout.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    root: Utf8PathBuf,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Marker {
+    image_layout_version: String,
+}
+
+impl Layout {
+    /// Opens the layout at `root`.
+    ///
+    /// # Errors
+    /// [`LayoutError::NotALayout`] where there is none.
+    pub fn open(root: impl Into<Utf8PathBuf>) -> Result<Self, LayoutError> {
+        let layout = Self { root: root.into() };
+        match layout.marker()? {
+            None => Err(LayoutError::NotALayout { path: layout.root }),
+            Some(marker) if marker.image_layout_version == "1.0.0" => Ok(layout),
+            Some(Marker { image_layout_version: version }) => {
+                Err(LayoutError::Version { path: layout.root, version })
+            }
+        }
+    }
+
+    /// Opens the layout at `root`, or makes one where there is nothing or an empty folder.
+    ///
+    /// # Errors
+    /// [`LayoutError::NotALayout`] for a folder with other contents.
+    pub fn open_or_create(root: impl Into<Utf8PathBuf>) -> Result<Self, LayoutError> {
+        let layout = Self { root: root.into() };
+        let root = &layout.root;
+        fs::create_dir_all(root).map_err(|e| LayoutError::io("create", root, e))?;
+        if layout.marker()?.is_none() {
+            layout.create()?;
+        }
+        let blobs = root.join("blobs/sha256");
+        fs::create_dir_all(&blobs).map_err(|e| LayoutError::io("create", &blobs, e))?;
+        Self::open(layout.root)
+    }
+
+    /// The folder.
+    pub fn root(&self) -> &Utf8Path {
+        &self.root
+    }
+
+    fn create(&self) -> Result<(), LayoutError> {
+        let listing =
+            self.root.read_dir_utf8().map_err(|e| LayoutError::io("read", &self.root, e))?;
+        // Another dmc may be making the same layout just now.
+        let foreign = listing.flatten().any(|item| {
+            !["blobs", "oci-layout"].contains(&item.file_name())
+                && !item.file_name().starts_with(TEMPORARY)
+        });
+        if foreign {
+            return Err(LayoutError::NotALayout { path: self.root.clone() });
+        }
+        let path = self.root.join("oci-layout");
+        self.write_new(&path, br#"{"imageLayoutVersion":"1.0.0"}"#)?;
+        Ok(())
+    }
+
+    fn marker(&self) -> Result<Option<Marker>, LayoutError> {
+        let path = self.root.join("oci-layout");
+        match read_bounded(&path, MARKER_LIMIT)? {
+            None => Ok(None),
+            Some(bytes) => serde_json::from_slice(&bytes)
+                .map(Some)
+                .map_err(|source| LayoutError::Json { path, source }),
+        }
+    }
+
+    /// A temporary file that can be renamed to any place of the layout.
+    fn temporary(&self) -> Result<NamedTempFile, LayoutError> {
+        tempfile::Builder::new()
+            .prefix(TEMPORARY)
+            .permissions(Permissions::from_mode(0o644))
+            .tempfile_in(&self.root)
+            .and_then(|file| {
+                // The umask was applied to the permissions above.
+                file.as_file().set_permissions(Permissions::from_mode(0o644))?;
+                Ok(file)
+            })
+            .map_err(|e| LayoutError::io("write in", &self.root, e))
+    }
+
+    fn write_replacing(&self, path: &Utf8Path, bytes: &[u8]) -> Result<(), LayoutError> {
+        let mut file = self.temporary()?;
+        file.write_all(bytes).map_err(|e| LayoutError::io("write", path, e))?;
+        file.persist(path).map(drop).map_err(|e| LayoutError::io("write", path, e.error))
+    }
+
+    /// Leaves a file that is there already as it is.
+    fn write_new(&self, path: &Utf8Path, bytes: &[u8]) -> Result<(), LayoutError> {
+        let mut file = self.temporary()?;
+        file.write_all(bytes).map_err(|e| LayoutError::io("write", path, e))?;
+        match file.persist_noclobber(path) {
+            Err(e) if e.error.kind() != io::ErrorKind::AlreadyExists => {
+                Err(LayoutError::io("write", path, e.error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Alone with the layout until the file is dropped.
+    fn lock(&self) -> Result<File, LayoutError> {
+        let (path, file) = self.lock_file()?;
+        file.lock().map_err(|e| LayoutError::io("lock", &path, e))?;
+        Ok(file)
+    }
+
+    /// Together with others that share, until the file is dropped.
+    fn lock_shared(&self) -> Result<File, LayoutError> {
+        let (path, file) = self.lock_file()?;
+        file.lock_shared().map_err(|e| LayoutError::io("lock", &path, e))?;
+        Ok(file)
+    }
+
+    fn lock_file(&self) -> Result<(Utf8PathBuf, File), LayoutError> {
+        let path = self.root.join("oci-layout");
+        match File::open(&path) {
+            Ok(file) => Ok((path, file)),
+            Err(e) => Err(LayoutError::io("read", &path, e)),
+        }
+    }
+}
+
+/// The whole of a file, if it is there and not larger than `limit`.
+fn read_bounded(path: &Utf8Path, limit: u64) -> Result<Option<Vec<u8>>, LayoutError> {
+    let failed = |e| LayoutError::io("read", path, e);
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(failed(e)),
+    };
+    let size = file.metadata().map_err(failed)?.len();
+    if size > limit {
+        return Err(LayoutError::TooLarge { path: path.to_owned(), size, limit });
+    }
+    let mut bytes = Vec::new();
+    // It may grow while it is read.
+    file.take(limit).read_to_end(&mut bytes).map_err(failed)?;
+    Ok(Some(bytes))
+}
+
+#[cfg(test)]
+mod tests;

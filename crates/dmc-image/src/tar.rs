@@ -1,0 +1,178 @@
+//! Members of a tar archive, in POSIX `ustar` form.
+//!
+//! Owners are numbers alone: user and group names stay empty, as engines read numbers and a name
+//! would only depend on some machine's `/etc/passwd`. Device numbers and the padding are zero. What
+//! does not fit a ustar header goes into a pax extended header before it, and nothing else does,
+//! so that one member has one form (POSIX.1-2017, pax, "ustar Interchange Format" and "pax
+//! Extended Header"). Names that are not UTF-8 are written as they are; in an extended header
+//! `hdrcharset=BINARY` says so.
+
+use dmc_types::UnixTime;
+
+/// Unit of a tar: headers are one block, contents are padded to whole blocks.
+pub(crate) const BLOCK: usize = 512;
+
+/// Two blocks of zeros end an archive.
+pub(crate) const END: [u8; 2 * BLOCK] = [0; 2 * BLOCK];
+
+const NAME: usize = 100;
+const PREFIX: usize = 155;
+
+/// What kind of member follows: the header's typeflag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    File = b'0' as isize,
+    Hardlink = b'1' as isize,
+    Symlink = b'2' as isize,
+    Directory = b'5' as isize,
+    Extended = b'x' as isize,
+}
+
+/// A member's header, before it becomes bytes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Header<'a> {
+    /// Name relative to the root, without the final slash of a folder.
+    pub(crate) name: &'a [u8],
+    pub(crate) mode: u32,
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+    /// Length of the contents; 0 for all but files.
+    pub(crate) size: u64,
+    pub(crate) time: UnixTime,
+    pub(crate) kind: Kind,
+    /// Target of a link; empty for other kinds.
+    pub(crate) link: &'a [u8],
+}
+
+impl Header<'_> {
+    /// Appends the header, with an extended header before it where one is needed.
+    pub(crate) fn append_to(&self, out: &mut Vec<u8>) {
+        let mut name = if self.name.is_empty() { b".".to_vec() } else { self.name.to_vec() };
+        if self.kind == Kind::Directory {
+            name.push(b'/');
+        }
+        let records = self.records(&name);
+        if !records.is_empty() {
+            let extended = Header {
+                name: b"././@PaxHeader",
+                mode: 0o644,
+                uid: 0,
+                gid: 0,
+                size: records.len() as u64,
+                time: 0,
+                kind: Kind::Extended,
+                link: b"",
+            };
+            extended.append_block(b"././@PaxHeader", out);
+            out.extend_from_slice(&records);
+            pad(out, records.len() as u64);
+        }
+        self.append_block(&name, out);
+    }
+
+    /// The records of an extended header, sorted by keyword; none where ustar suffices.
+    fn records(&self, name: &[u8]) -> Vec<u8> {
+        let mut records: Vec<(&str, Vec<u8>)> = Vec::new();
+        let mut number = |key, wanted: i128, largest: u64| {
+            if !(0..=i128::from(largest)).contains(&wanted) {
+                records.push((key, wanted.to_string().into_bytes()));
+            }
+        };
+        number("gid", self.gid.into(), largest(8));
+        number("mtime", self.time.into(), largest(12));
+        number("size", self.size.into(), largest(12));
+        number("uid", self.uid.into(), largest(8));
+        if self.link.len() > NAME {
+            records.push(("linkpath", self.link.to_vec()));
+        }
+        if split(name).is_none() {
+            records.push(("path", name.to_vec()));
+        }
+        if records.iter().any(|(_, value)| std::str::from_utf8(value).is_err()) {
+            records.push(("hdrcharset", b"BINARY".to_vec()));
+        }
+        records.sort();
+        records.iter().flat_map(|(key, value)| record(key, value)).collect()
+    }
+
+    fn append_block(&self, name: &[u8], out: &mut Vec<u8>) {
+        let (prefix, name) = split(name).unwrap_or((b"", &name[..NAME.min(name.len())]));
+        let mut block = [0; BLOCK];
+        put(&mut block, 0, name);
+        octal(&mut block[100..108], self.mode.into());
+        octal(&mut block[108..116], self.uid.into());
+        octal(&mut block[116..124], self.gid.into());
+        octal(&mut block[124..136], self.size);
+        octal(&mut block[136..148], u64::try_from(self.time).unwrap_or(0));
+        block[156] = self.kind as u8;
+        put(&mut block, 157, &self.link[..NAME.min(self.link.len())]);
+        put(&mut block, 257, b"ustar\x0000");
+        octal(&mut block[329..337], 0);
+        octal(&mut block[337..345], 0);
+        put(&mut block, 345, prefix);
+        checksum(&mut block);
+        out.extend_from_slice(&block);
+    }
+}
+
+/// Appends the zeros that make contents of `size` bytes whole blocks.
+pub(crate) fn pad(out: &mut Vec<u8>, size: u64) {
+    out.resize(out.len() + padding(size), 0);
+}
+
+/// How many zeros follow contents of `size` bytes.
+pub(crate) fn padding(size: u64) -> usize {
+    let [low, high, ..] = size.to_le_bytes();
+    let over = usize::from(u16::from_le_bytes([low, high])) % BLOCK;
+    (BLOCK - over) % BLOCK
+}
+
+/// Largest number that a field of `width` bytes holds: octal digits and a final NUL.
+const fn largest(width: u32) -> u64 {
+    8_u64.pow(width - 1) - 1
+}
+
+/// Prefix and name of a ustar header, cut at the first slash that leaves a short enough name;
+/// none where there is no such slash.
+fn split(name: &[u8]) -> Option<(&[u8], &[u8])> {
+    if name.len() <= NAME {
+        return Some((b"", name));
+    }
+    // The final slash of a folder is no place to cut: the name would be empty.
+    let last = name.len() - 1;
+    let first = last.checked_sub(NAME)?;
+    let cut = (first..last).find(|at| name[*at] == b'/')?;
+    (1..=PREFIX).contains(&cut).then(|| (&name[..cut], &name[cut + 1..]))
+}
+
+fn put(block: &mut [u8; BLOCK], at: usize, bytes: &[u8]) {
+    block[at..at + bytes.len()].copy_from_slice(bytes);
+}
+
+/// Writes zero-padded octal digits and leaves the last byte NUL; 0 for what does not fit, whose
+/// true value stands in the extended header.
+fn octal(field: &mut [u8], number: u64) {
+    let fits = number <= largest(u32::try_from(field.len()).unwrap_or(1));
+    let mut rest = if fits { number } else { 0 };
+    for digit in field.iter_mut().rev().skip(1) {
+        *digit = b'0' + (rest % 8) as u8;
+        rest /= 8;
+    }
+}
+
+/// Sum of all bytes with the field itself as blanks, as six digits, NUL and a blank.
+fn checksum(block: &mut [u8; BLOCK]) {
+    block[148..156].fill(b' ');
+    let sum: u64 = block.iter().map(|b| u64::from(*b)).sum();
+    octal(&mut block[148..155], sum);
+}
+
+/// `LENGTH KEY=VALUE\n`, where the length counts its own digits.
+fn record(key: &str, value: &[u8]) -> Vec<u8> {
+    let rest = key.len() + value.len() + 3;
+    let mut length = rest;
+    while length != rest + length.to_string().len() {
+        length = rest + length.to_string().len();
+    }
+    [format!("{length} {key}=").as_bytes(), value, b"\n"].concat()
+}
