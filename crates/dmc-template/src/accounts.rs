@@ -71,8 +71,10 @@ impl Accounts {
             book.add_user(user.name.as_str(), own_ids(user))?;
         }
         let groups = book.own_groups(&entries)?;
-        let user_ids = book.users;
-        let group_ids = book.groups;
+        let (mut user_ids, mut group_ids) = (book.users, book.groups);
+        // To the kernel root is root, whether passwd says so or not.
+        user_ids.entry("root".to_owned()).or_default();
+        group_ids.entry("root".to_owned()).or_default();
         let users = entries.into_values().map(own_user).collect();
         Ok(Self { users, groups, user_ids, group_ids })
     }

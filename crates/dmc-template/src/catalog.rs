@@ -11,6 +11,9 @@ use dmc_types::TemplateName;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+#[cfg(test)]
+mod tests;
+
 /// A template's folder, as the caller read it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TemplateFolder {

@@ -5,6 +5,8 @@
 //! `[[archive]]` tables join by name. Nothing here looks at the machine: paths are not opened.
 
 mod file;
+#[cfg(test)]
+mod tests;
 mod vendor;
 
 use crate::{TextError, nearest, text};

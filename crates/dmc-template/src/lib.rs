@@ -29,7 +29,7 @@ pub use error::TemplateError;
 pub use nearest::nearest;
 pub use rules::{RuleError, RuleFile, read_rules};
 pub use schema::{Directory, GroupEntry, HealthCheck, HttpTest, Package, RunTest};
-pub use schema::{TemplateFile, Test, TextFile, UserEntry};
+pub use schema::{TemplateFile, Test, TestKind, TextFile, UserEntry};
 pub use template::{ArchTemplate, Group, ImageSettings, Owner, Placed, Template, User};
 pub use text::TextError;
 pub use words::{

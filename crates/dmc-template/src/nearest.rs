@@ -1,9 +1,9 @@
 //! Which known word somebody meant.
 
-/// The known word most like `word`: at most a third of its letters (and at least one) may differ.
+/// The known word most like `word`: about a third of its letters may differ.
 /// Of equally near words the first wins.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let most = (word.chars().count() / 3).max(1);
+    let most = ((word.chars().count() + 1) / 3).max(1);
     known
         .into_iter()
         .map(|name| (strsim::osa_distance(word, name), name))
@@ -36,6 +36,7 @@ mod tests {
             ("nginx", Some("nginx")),
             ("pack", Some("packages")),
             ("mariadb", None),
+            ("pakige", None),
             ("", None),
         ] {
             assert_eq!(nearest(word, ["packages", "nginx"]), wanted, "{word}");

@@ -155,3 +155,81 @@ fn rule(file: &str, entry: RuleEntry, arch: Arch) -> Result<Rule, RuleError> {
     }
     Ok(Rule { name, because, triggers, effect })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(texts: &[&str]) -> Result<Vec<Rule>, RuleError> {
+        let files = texts.iter().map(|text| ("conf/rules/x.toml", text.as_bytes()));
+        read_rules(files, Arch::Arm64)
+    }
+
+    #[test]
+    fn a_rule_is_read_for_one_architecture() {
+        let rules = read(&["[[rule]]\n\
+            name = \"gconv\"\nbecause = \"It converts.\"\n\
+            when = { import = [\"iconv_open\"], path = [\"/usr/lib/{triplet}/*.so\"] }\n\
+            packages = [\"libc6\"]\ninclude = [\"/usr/lib/{triplet}/gconv/**\"]\n"])
+        .unwrap();
+        let glob = |text: &str| dmc_types::PathGlob::parse(text).unwrap();
+        let wanted = Rule {
+            name: "gconv".to_owned(),
+            because: "It converts.".to_owned(),
+            triggers: vec![
+                RuleTrigger::Import("iconv_open".to_owned()),
+                RuleTrigger::Path(glob("/usr/lib/aarch64-linux-gnu/*.so")),
+            ],
+            effect: RuleEffect {
+                libraries: Vec::new(),
+                packages: vec!["libc6".parse().unwrap()],
+                include: vec![glob("/usr/lib/aarch64-linux-gnu/gconv/**")],
+            },
+        };
+        assert_eq!(rules, [wanted]);
+    }
+
+    #[test]
+    fn a_wrong_rule_is_named() {
+        let head = "[[rule]]\nname = \"a\"\nbecause = \"b\"\n";
+        let good = format!("{head}when = {{ import = [\"x\"] }}\nlibraries = [\"y.so\"]\n");
+        let table = [
+            vec![good.clone(), good],
+            vec![format!("{head}when = {{}}\nlibraries = [\"y.so\"]")],
+            vec![format!("{head}when = {{ import = [\"x\"] }}")],
+            vec![format!("{head}when = {{ imports = [\"x\"] }}")],
+            vec![format!("{head}when = {{ needs = [\"a/b.so\"] }}")],
+            vec!["[[rules]]".to_owned()],
+        ];
+        let shown: Vec<String> = table
+            .iter()
+            .map(|texts| {
+                let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+                let error = read(&texts).unwrap_err();
+                format!("{error}\n  hint: {}", error.hint().unwrap_or_default())
+            })
+            .collect();
+        insta::assert_snapshot!(shown.join("\n\n"), @r#"
+        conf/rules/x.toml: there is a rule `a` already, in conf/rules/x.toml
+          hint: give one of them another name
+
+        conf/rules/x.toml: rule `a` never fires
+          hint: a rule has `when` with import, needs, path or package, and asks for libraries or include
+
+        conf/rules/x.toml: rule `a` asks for nothing
+          hint: a rule has `when` with import, needs, path or package, and asks for libraries or include
+
+        conf/rules/x.toml, line 4: unknown key `imports`
+          4 | when = { imports = ["x"] }
+          hint: did you mean `import`?
+
+        conf/rules/x.toml, line 4: `a/b.so` is not a soname: printable text without slash or white space
+          4 | when = { needs = ["a/b.so"] }
+          hint: 
+
+        conf/rules/x.toml, line 1: unknown key `rules`
+          1 | [[rules]]
+          hint: did you mean `rule`?
+        "#);
+    }
+}

@@ -7,9 +7,12 @@ use crate::words::{
     ArchGlob, ArchPath, ArchText, Exec, Gecos, LoginName, LoginPath, Mode, OwnerText, Period, Port,
     Signal, Variable,
 };
-use dmc_types::{PackageName, TemplateName};
-use serde::Deserialize;
+use dmc_types::{NameError, PackageName, TemplateName};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// The whole of a `template.toml`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -102,8 +105,7 @@ pub struct TemplateFile {
 }
 
 /// A package: its name alone, or with the third-party archive that it comes from.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(from = "PackageForm")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Package {
     /// Its name.
     pub name: PackageName,
@@ -112,30 +114,33 @@ pub struct Package {
 }
 
 #[derive(Deserialize)]
-#[serde(
-    untagged,
-    expecting = "a package is a name such as \"nginx\", or { name = \"nodejs\", archive = \"node\" }"
-)]
-enum PackageForm {
-    Name(PackageName),
-    From(PackageFrom),
-}
-
-#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct PackageFrom {
+struct PackageTable {
     name: PackageName,
     archive: String,
 }
 
-impl From<PackageForm> for Package {
-    fn from(form: PackageForm) -> Self {
-        match form {
-            PackageForm::Name(name) => Self { name, archive: None },
-            PackageForm::From(PackageFrom { name, archive }) => {
-                Self { name, archive: Some(archive) }
+impl<'de> Deserialize<'de> for Package {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct NameOrTable;
+        // Not serde's `untagged`, which forgets what was wrong.
+        impl<'de> Visitor<'de> for NameOrTable {
+            type Value = Package;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a package's name, or { name = \"nodejs\", archive = \"node\" }")
+            }
+
+            fn visit_str<E: de::Error>(self, name: &str) -> Result<Package, E> {
+                Ok(Package { name: name.parse().map_err(E::custom)?, archive: None })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Package, A::Error> {
+                let table = PackageTable::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(Package { name: table.name, archive: Some(table.archive) })
             }
         }
+        d.deserialize_any(NameOrTable)
     }
 }
 
@@ -212,16 +217,47 @@ pub struct HealthCheck {
     pub start_period: Option<Period>,
 }
 
-/// A test of the running image. It holds when all that it asks for does.
+/// A test of the running image.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "TestTable")]
 pub struct Test {
     /// What holds, in a sentence.
     pub name: String,
+    /// How it is found out.
+    pub kind: TestKind,
+}
+
+/// How a test finds out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TestKind {
     /// A page that the running container serves.
-    pub http: Option<HttpTest>,
+    Http(HttpTest),
     /// A run of the image with arguments of its own.
-    pub run: Option<RunTest>,
+    Run(RunTest),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TestTable {
+    name: String,
+    http: Option<HttpTest>,
+    run: Option<RunTest>,
+}
+
+impl TryFrom<TestTable> for Test {
+    type Error = NameError;
+
+    fn try_from(table: TestTable) -> Result<Self, NameError> {
+        let kind = match (table.http, table.run) {
+            (Some(http), None) => TestKind::Http(http),
+            (None, Some(run)) => TestKind::Run(run),
+            _ => {
+                let rule = "it has either `http` or `run`";
+                return Err(NameError { text: table.name, kind: "test", rule });
+            }
+        };
+        Ok(Self { name: table.name, kind })
+    }
 }
 
 /// A page to ask for.

@@ -50,18 +50,27 @@ pub(crate) fn read<T: DeserializeOwned>(file: &str, bytes: &[u8]) -> Result<T, T
 
 fn locate(file: &str, text: &str, error: &toml::de::Error) -> TextError {
     let Range { start, .. } = error.span().unwrap_or_default();
-    // serde has no other form for these two than its message.
+    // serde tells these apart by its message alone; the words between backticks are the one that
+    // was read and then those that may stand there.
     let quoted: Vec<&str> = error.message().split('`').skip(1).step_by(2).collect();
-    match quoted.split_first() {
-        Some((key, known)) if error.message().starts_with("unknown field") => TextError {
-            nearest: nearest(key, known.iter().copied()).map(Into::into),
-            known: known.iter().map(|key| Box::from(*key)).collect(),
-            ..at(file, text, start, format!("unknown key `{key}`"))
-        },
-        Some((key, _)) if error.message().starts_with("missing field") => {
-            at(file, text, start, format!("the key `{key}` is missing"))
+    let (word, known) = quoted.split_first().map_or(("", &[][..]), |(word, known)| (*word, known));
+    let unknown = |kind: &str| TextError {
+        nearest: nearest(word, known.iter().copied()).map(Into::into),
+        known: known.iter().map(|key| Box::from(*key)).collect(),
+        ..at(file, text, start, format!("unknown {kind} `{word}`"))
+    };
+    match error.message() {
+        message if message.starts_with("unknown field `") => unknown("key"),
+        message if message.starts_with("unknown variant `") => unknown("word"),
+        message if message.starts_with("missing field `") => {
+            at(file, text, start, format!("the key `{word}` is missing"))
         }
-        _ => at(file, text, start, error.message().trim_end().replace('\n', "; ")),
+        message => {
+            let what = message.trim_end().replace('\n', "; ");
+            // serde's words to TOML's.
+            let what = what.replace("expected a sequence", "expected an array");
+            at(file, text, start, what.replace("expected a map", "expected a table"))
+        }
     }
 }
 

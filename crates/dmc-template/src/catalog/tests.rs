@@ -1,0 +1,212 @@
+use super::*;
+use crate::{Owner, Placed};
+use dmc_types::{Arch, ImagePath};
+
+mod bad;
+
+/// A folder of one text, with group and summary before it unless it has its own.
+fn folder(name: &str, text: &str) -> TemplateFolder {
+    let head = if text.contains("group =") { "" } else { "group = \"base\"\nsummary = \"x\"\n" };
+    let files = BTreeMap::from([(overlay::TEXT.to_owned(), format!("{head}{text}").into_bytes())]);
+    TemplateFolder { name: name.to_owned(), files, origin: format!("templates/{name}") }
+}
+
+fn catalog(folders: &[(&str, &str)]) -> Catalog {
+    Catalog::read(folders.iter().map(|(name, text)| folder(name, text)).collect())
+}
+
+fn with_file(mut folder: TemplateFolder, file: &str, bytes: &[u8]) -> TemplateFolder {
+    folder.files.insert(file.to_owned(), bytes.to_vec());
+    folder
+}
+
+fn path(text: &str) -> ImagePath {
+    ImagePath::parse(text).unwrap()
+}
+
+#[test]
+fn a_broken_template_does_not_stop_the_others() {
+    let catalog = catalog(&[("bad", "x = 1"), ("child", "extends = [\"bad\"]"), ("good", "")]);
+    assert!(catalog.get("good").is_ok());
+    assert_eq!(catalog.broken().count(), 2);
+    assert_eq!(catalog.group("base").unwrap(), [&"good".parse::<TemplateName>().unwrap()]);
+    let error = catalog.group("bse").unwrap_err();
+    assert_eq!(error.to_string(), "there is no group `bse`");
+    assert_eq!(error.hint().unwrap(), "did you mean `base`?");
+}
+
+#[test]
+fn parents_are_built_before_their_children() {
+    let catalog = catalog(&[
+        ("a", "extends = [\"z\"]"),
+        ("m", "extends = [\"a\", \"part\"]"),
+        ("part", "abstract = true"),
+        ("z", ""),
+    ]);
+    let names: Vec<&str> = catalog.names().map(TemplateName::as_str).collect();
+    assert_eq!(names, ["z", "a", "m"]);
+    let parts = catalog.get("m").unwrap().parts().iter().map(TemplateName::as_str);
+    assert_eq!(parts.collect::<Vec<_>>(), ["z", "a", "part", "m"]);
+}
+
+#[test]
+fn lists_append_and_the_childs_word_stands() {
+    let catalog = catalog(&[
+        (
+            "a",
+            "packages = [\"aa\", \"bb\"]\nworkdir = \"/a\"\nenvironment = { X = \"a\", Y = \"a\" }",
+        ),
+        ("b", "packages = [\"bb\", \"cc\"]\nworkdir = \"/b\""),
+        (
+            "it",
+            "extends = [\"a\", \"b\"]\npackages = [{ name = \"bb\", archive = \"other\" }]\n\
+             workdir = \"/it\"\nenvironment = { X = \"it\" }",
+        ),
+        // It hears of /a by two ways, and of /it by one that overrules it.
+        ("late", "extends = [\"it\", \"a\"]"),
+    ]);
+    for name in ["it", "late"] {
+        let it = catalog.get(name).unwrap().for_arch(Arch::Amd64).unwrap();
+        let packages = it.packages.iter().map(|package| (package.name.as_str(), &package.archive));
+        let other = Some("other".to_owned());
+        let wanted = [("aa", &None), ("cc", &None), ("bb", &other)];
+        assert_eq!(packages.collect::<Vec<_>>(), wanted, "{name}");
+        assert_eq!(it.image.workdir, Some(path("/it")), "{name}");
+        let environment: Vec<&str> = it.image.environment.values().map(String::as_str).collect();
+        assert_eq!(environment, ["it", "a"], "{name}");
+    }
+}
+
+#[test]
+fn parents_that_agree_do_not_clash() {
+    let catalog = catalog(&[
+        ("a", "stop_signal = \"SIGQUIT\"\nusers = [{ name = \"x\", uid = 7 }]"),
+        ("b", "stop_signal = \"SIGQUIT\"\nusers = [{ name = \"x\", uid = 7 }]"),
+        ("it", "extends = [\"a\", \"b\"]"),
+    ]);
+    let it = catalog.get("it").unwrap().for_arch(Arch::Amd64).unwrap();
+    assert_eq!(it.image.stop_signal.as_deref(), Some("SIGQUIT"));
+}
+
+#[test]
+fn private_files_win_and_modes_come_from_the_template() {
+    let it = folder("it", "executable = [\"/usr/bin/*\"]");
+    let it = with_file(it, "files/etc/x.conf", b"public");
+    let it = with_file(it, "private.d/etc/x.conf", b"private");
+    let it = with_file(it, "files/bin/run", b"#!/x");
+    let it = with_file(it, "files/usr/lib/{triplet}/x.so", b"");
+    let it = with_file(it, "README.md", b"for people");
+    let catalog = Catalog::read(vec![it]);
+    let it = catalog.get("it").unwrap();
+    assert!(it.is_private());
+    let placed = it.for_arch(Arch::Arm64).unwrap().placed;
+    let shown: Vec<String> = placed
+        .iter()
+        .map(|(path, placed)| match placed {
+            Placed::File { bytes, mode, private, .. } => {
+                format!("{mode:04o} {path} {private} {}", String::from_utf8_lossy(bytes))
+            }
+            other => format!("{other:?}"),
+        })
+        .collect();
+    insta::assert_snapshot!(shown.join("\n"), @r"
+    0644 /etc/x.conf true private
+    0755 /usr/bin/run false #!/x
+    0644 /usr/lib/aarch64-linux-gnu/x.so false
+    ");
+}
+
+#[test]
+fn a_childs_file_replaces_its_parents_link() {
+    let up = folder("up", "links = { \"/etc/x\" = \"y\" }");
+    let it = with_file(folder("it", "extends = [\"up\"]"), "files/etc/x", b"file");
+    let catalog = Catalog::read(vec![up, it]);
+    let placed = catalog.get("it").unwrap().for_arch(Arch::Amd64).unwrap().placed;
+    assert!(matches!(&placed[&path("/etc/x")], Placed::File { bytes, .. } if **bytes == *b"file"));
+}
+
+#[test]
+fn placeholders_that_come_to_one_path_are_seen() {
+    let catalog = catalog(&[(
+        "it",
+        "links = { \"/usr/lib/{triplet}/x\" = \"{arch}\", \"/usr/lib/x86_64-linux-gnu/x\" = \"b\" }",
+    )]);
+    let it = catalog.get("it").unwrap();
+    assert_eq!(
+        it.for_arch(Arch::Amd64).unwrap_err().to_string(),
+        "template `it` sets /usr/lib/x86_64-linux-gnu/x twice, differently"
+    );
+    let placed = it.for_arch(Arch::Arm64).unwrap().placed;
+    let link = &placed[&path("/usr/lib/aarch64-linux-gnu/x")];
+    assert_eq!(*link, Placed::Link("arm64".to_owned()));
+}
+
+#[test]
+fn users_become_numbers() {
+    let text = "accounts = [\"www-data\", \"adm\"]\n\
+        users = [{ name = \"mysql\", uid = 100, gid = 101, groups = [\"adm\", \"www-data\"] }]\n";
+    for (user, uid, gid) in [
+        ("mysql", 100, 101),
+        ("mysql:adm", 100, 4),
+        ("www-data", 33, 33),
+        ("root", 0, 0),
+        ("33", 33, 33),
+        ("100:0", 100, 0),
+        ("4242", 4242, 0),
+    ] {
+        let catalog = catalog(&[("it", &format!("{text}user = \"{user}\""))]);
+        let it = catalog.get("it").unwrap().for_arch(Arch::Amd64).unwrap();
+        assert_eq!(it.image.user, Some(Owner { uid, gid }), "{user}");
+        let groups: Vec<String> = it
+            .groups
+            .iter()
+            .map(|group| format!("{}:{}:{}", group.name, group.gid, group.members.join(",")))
+            .collect();
+        assert_eq!(groups, ["adm:4:mysql", "mysql:101:", "www-data:33:mysql"]);
+    }
+}
+
+#[test]
+fn later_folders_replace_earlier_ones() {
+    let other = folder("it", "workdir = \"/mine\"");
+    let catalog = Catalog::read(vec![folder("it", ""), other]);
+    let it = catalog.get("it").unwrap().for_arch(Arch::Amd64).unwrap();
+    assert_eq!(it.image.workdir, Some(path("/mine")));
+}
+
+#[test]
+fn whatever_could_change_the_image_changes_the_digest_input() {
+    let row = |folders: Vec<TemplateFolder>| {
+        Catalog::read(folders).get("it").unwrap().digest_input().to_vec()
+    };
+    let up = || folder("up", "abstract = true");
+    let it = || folder("it", "extends = [\"up\"]");
+    let plain = row(vec![up(), it()]);
+    assert_eq!(plain, row(vec![it(), up(), folder("unrelated", "")]));
+    for (why, other) in [
+        ("text", vec![up(), folder("it", "extends = [\"up\"]\nports = [1]")]),
+        ("file", vec![up(), with_file(it(), "files/x", b"")]),
+        ("other file", vec![up(), with_file(it(), "files/y", b"")]),
+        ("contents", vec![up(), with_file(it(), "files/x", b"y")]),
+        ("parent's file", vec![with_file(up(), "files/x", b""), it()]),
+    ] {
+        assert_ne!(plain, row(other), "{why}");
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_makes_it_panic(text in ".{0,200}", name in "[a-z_]{1,12}", bytes: Vec<u8>) {
+        let keyed = format!("group = \"x\"\nsummary = \"x\"\n{name} = {text:?}");
+        for contents in [text.as_bytes(), keyed.as_bytes(), &bytes] {
+            let it = with_file(folder("it", ""), overlay::TEXT, contents);
+            let it = with_file(it, &format!("files/{text}"), &bytes);
+            let catalog = Catalog::read(vec![it]);
+            if let Ok(it) = catalog.get("it") {
+                for arch in Arch::ALL {
+                    it.for_arch(arch).ok();
+                }
+            }
+        }
+    }
+}
