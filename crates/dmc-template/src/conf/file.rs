@@ -43,7 +43,7 @@ struct VendorFile {
 pub enum Compression {
     /// gzip, which every engine reads.
     Gzip,
-    /// zstd, at a level from 1 to 22.
+    /// zstd, at a level from 1 to 22; 19 where none is named.
     Zstd(u8),
 }
 
