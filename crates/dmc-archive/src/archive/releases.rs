@@ -1,0 +1,276 @@
+//! From mirrors to accepted releases.
+
+use super::{Archive, on_processor};
+use crate::error::ArchiveError;
+use crate::mirror::{self, KeyFiles, KnownFrom, Mirror};
+use crate::release::{AcceptedRelease, News, Owner, PassedOver, ReleaseFailure};
+use crate::spec::{Keyrings, Role, SiteSpec, ThirdPartySpec};
+use crate::transport::{FetchCause, FetchError, shown};
+use dmc_deb::release::{Demand, Keyring, LARGEST, Release, ReleaseError};
+use dmc_deb::sources::SignedBy;
+use dmc_types::{Arch, Suite, UnixTime};
+use futures::future::{join_all, try_join_all};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// What an archive must be, and what is to be read of it.
+struct Site<'a> {
+    owner: Owner,
+    name: &'a str,
+    origin: Option<&'a str>,
+    keyrings: &'a Keyrings,
+    suites: &'a [Suite],
+    components: &'a [String],
+    archs: Option<&'a BTreeSet<Arch>>,
+}
+
+impl Archive {
+    /// The verified releases of all pockets: the vendor's, main before security, each in the
+    /// order of the specification; then the third parties'.
+    pub async fn releases(&self) -> Result<&[AcceptedRelease], ArchiveError> {
+        self.releases.get_or_try_init(|| self.find_releases()).await.map(Vec::as_slice)
+    }
+
+    async fn find_releases(&self) -> Result<Vec<AcceptedRelease>, ArchiveError> {
+        let vendor = try_join_all(self.spec.vendor.sites.iter().map(|site| self.vendor_site(site)));
+        let others =
+            try_join_all(self.spec.third_parties.iter().map(|site| self.third_party(site)));
+        let (vendor, others) = futures::future::try_join(vendor, others).await?;
+        Ok(vendor.into_iter().chain(others).flatten().collect())
+    }
+
+    async fn vendor_site(&self, spec: &SiteSpec) -> Result<Vec<AcceptedRelease>, ArchiveError> {
+        let vendor = &self.spec.vendor;
+        let site = Site {
+            owner: Owner::Vendor(spec.role),
+            name: &vendor.name,
+            origin: Some(&vendor.origin),
+            keyrings: &vendor.keyrings,
+            suites: &spec.pockets,
+            components: &spec.components,
+            archs: spec.archs.as_ref(),
+        };
+        let mirrors = mirror::candidates(spec, self.spec.mirror.as_ref(), &self.apt);
+        self.first_that_fits(&site, spec.role, mirrors).await
+    }
+
+    async fn third_party(
+        &self,
+        spec: &ThirdPartySpec,
+    ) -> Result<Vec<AcceptedRelease>, ArchiveError> {
+        let site = Site {
+            owner: Owner::ThirdParty(spec.name.clone()),
+            name: &spec.name,
+            origin: spec.origin.as_deref(),
+            keyrings: &spec.keyrings,
+            suites: std::slice::from_ref(&spec.suite),
+            components: &spec.components,
+            archs: spec.archs.as_ref(),
+        };
+        let mirror = Mirror::new(&spec.url, KnownFrom::ThirdParty, SignedBy::Machine);
+        self.read_site(&site, &mirror).await.map_err(|(_, error)| error)
+    }
+
+    /// Tries the mirrors in order. One of apt's configuration that is another archive, or cannot
+    /// be asked, is passed over; the vendor's own address is tried only where apt's were all
+    /// found to be other archives.
+    async fn first_that_fits(
+        &self,
+        site: &Site<'_>,
+        role: Role,
+        mirrors: Vec<Mirror>,
+    ) -> Result<Vec<AcceptedRelease>, ArchiveError> {
+        let mut passed = Vec::new();
+        let mut last = None;
+        let mut out_of_reach = false;
+        for mirror in mirrors {
+            if mirror.known_from == KnownFrom::Vendor && out_of_reach {
+                break;
+            }
+            let (place, failure) = match self.read_site(site, &mirror).await {
+                Ok(releases) => return Ok(releases),
+                Err((place, ArchiveError::Release(failure))) => (place, failure),
+                Err((_, other)) => return Err(other),
+            };
+            let from_apt = matches!(mirror.known_from, KnownFrom::Apt { .. });
+            let passes = failure.is_another_archive(role) || failure.is_out_of_reach();
+            if !(from_apt && place == 0 && passes) {
+                return Err(none_fits(site, passed, Some(failure)));
+            }
+            out_of_reach |= failure.is_out_of_reach();
+            let (url, why) = (shown(&mirror.url), failure.in_full());
+            tracing::info!(%url, %why, "an archive of apt's configuration is passed over");
+            passed.push(PassedOver { url, why });
+            last = Some(failure);
+        }
+        Err(none_fits(site, passed, last))
+    }
+
+    /// All pockets of a site from one mirror. The error names the place of the pocket.
+    async fn read_site(
+        &self,
+        site: &Site<'_>,
+        mirror: &Mirror,
+    ) -> Result<Vec<AcceptedRelease>, (usize, ArchiveError)> {
+        let texts = join_all(site.suites.iter().map(|suite| self.in_release(mirror, suite))).await;
+        let mut keys = None;
+        let mut jobs = Vec::new();
+        for (place, (suite, text)) in site.suites.iter().zip(texts).enumerate() {
+            let text = text.map_err(|error| (place, error))?;
+            if keys.is_none() {
+                keys = Some(self.keys(site, mirror).map_err(|error| (place, error))?);
+            }
+            if let Some(keys) = &keys {
+                jobs.push(self.accept(site, mirror, suite, text, Arc::clone(keys)));
+            }
+        }
+        let mut accepted = Vec::new();
+        for (place, release) in join_all(jobs).await.into_iter().enumerate() {
+            accepted.push(release.map_err(|error| (place, error))?);
+        }
+        Ok(accepted)
+    }
+
+    fn keys(&self, site: &Site<'_>, mirror: &Mirror) -> Result<Arc<Vec<Keyring>>, ArchiveError> {
+        let files = KeyFiles { root: &self.apt.root, keyrings: site.keyrings, vendor: site.name };
+        Ok(Arc::new(files.of(mirror)?))
+    }
+
+    /// The text as the mirror has it now or, where the network may not be used, as it was kept.
+    async fn in_release(&self, mirror: &Mirror, suite: &Suite) -> Result<Fetched, ArchiveError> {
+        let kept = self.store.release(mirror.url.as_str(), suite)?;
+        let url = mirror::below(&mirror.url, &format!("dists/{suite}/InRelease"));
+        match (self.transport.to_memory(&url, LARGEST as u64).await, kept) {
+            (Ok(bytes), kept) => Ok(Fetched { bytes, kept, from_store: false }),
+            (Err(FetchError { cause: FetchCause::Offline, .. }), Some(bytes)) => {
+                Ok(Fetched { bytes, kept: None, from_store: true })
+            }
+            (Err(source), _) => Err(ReleaseFailure::Fetch { suite: suite.clone(), source }.into()),
+        }
+    }
+
+    async fn accept(
+        &self,
+        site: &Site<'_>,
+        mirror: &Mirror,
+        suite: &Suite,
+        text: Fetched,
+        keys: Arc<Vec<Keyring>>,
+    ) -> Result<AcceptedRelease, ArchiveError> {
+        let wish = Wish {
+            suite: suite.clone(),
+            origin: site.origin.map(str::to_owned),
+            now: self.spec.now,
+            accept_expired: self.spec.accept_expired.contains(suite),
+        };
+        let judged = on_processor("checking a signature", move || wish.judge(text, &keys)).await?;
+        let (text, release, earlier) = judged.map_err(|source| ReleaseFailure::Refused {
+            suite: suite.clone(),
+            url: shown(&mirror.url),
+            source,
+        })?;
+        if let Some(accepted) = earlier
+            && release.date() < accepted
+            && !self.spec.accept_rollback.contains(suite)
+        {
+            let (url, date) = (shown(&mirror.url), release.date());
+            return Err(
+                ReleaseFailure::Rollback { suite: suite.clone(), url, date, accepted }.into()
+            );
+        }
+        let news = text.news();
+        if matches!(news, News::First | News::Changed) && !self.store.is_read_only() {
+            self.store.put_release(mirror.url.as_str(), suite, &text.bytes)?;
+        }
+        Ok(AcceptedRelease {
+            release,
+            suite: suite.clone(),
+            mirror: mirror.clone(),
+            owner: site.owner.clone(),
+            components: site.components.to_vec(),
+            archs: site.archs.cloned(),
+            news,
+        })
+    }
+}
+
+fn none_fits(
+    site: &Site<'_>,
+    passed: Vec<PassedOver>,
+    last: Option<ReleaseFailure>,
+) -> ArchiveError {
+    let suite = match site.suites.first() {
+        Some(suite) => suite.clone(),
+        // A site without pockets is asked for nothing, and nothing fails.
+        None => return ArchiveError::Worker { task: "reading a site without suites" },
+    };
+    match last {
+        Some(last) if passed.is_empty() => last.into(),
+        Some(last) => ReleaseFailure::NoneFits { suite, passed, source: Box::new(last) }.into(),
+        None => ArchiveError::Worker { task: "finding a mirror" },
+    }
+}
+
+/// An `InRelease`, not verified yet, beside the one that was kept.
+struct Fetched {
+    bytes: Vec<u8>,
+    kept: Option<Vec<u8>>,
+    from_store: bool,
+}
+
+impl Fetched {
+    fn news(&self) -> News {
+        match &self.kept {
+            _ if self.from_store => News::Stored,
+            None => News::First,
+            Some(kept) if *kept == self.bytes => News::Unchanged,
+            Some(_) => News::Changed,
+        }
+    }
+}
+
+/// What a release must be; owned, as it travels to another thread.
+struct Wish {
+    suite: Suite,
+    origin: Option<String>,
+    now: UnixTime,
+    accept_expired: bool,
+}
+
+impl Wish {
+    /// The release and, where another was kept, that one's date.
+    fn judge(
+        &self,
+        text: Fetched,
+        keys: &[Keyring],
+    ) -> Result<(Fetched, Release, Option<UnixTime>), ReleaseError> {
+        let release = self.verify(&text.bytes, keys, self.accept_expired)?;
+        let other = text.kept.as_ref().filter(|kept| **kept != text.bytes);
+        // It was accepted once, and may have expired since.
+        let earlier = other.and_then(|kept| self.verify(kept, keys, true).ok());
+        Ok((text, release, earlier.map(|release| release.date())))
+    }
+
+    /// Judged by the first keyring that knows the key.
+    fn verify(
+        &self,
+        bytes: &[u8],
+        keys: &[Keyring],
+        accept_expired: bool,
+    ) -> Result<Release, ReleaseError> {
+        let demand = Demand {
+            suite: &self.suite,
+            origin: self.origin.as_deref(),
+            now: self.now,
+            accept_expired,
+        };
+        let mut last = None;
+        for ring in keys {
+            match Release::verify(bytes, ring, &demand) {
+                Err(unknown @ ReleaseError::WrongKey { .. }) => last = Some(unknown),
+                other => return other,
+            }
+        }
+        Err(last.unwrap_or(ReleaseError::WrongKey { signers: Vec::new(), keyring: Vec::new() }))
+    }
+}

@@ -1,0 +1,125 @@
+//! All indices of one architecture as one.
+
+use super::{Candidate, IndexError, PackageIndex, Pocket};
+use crate::release::Owner;
+use dmc_types::{Arch, PackageName};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// The packages of one architecture.
+#[derive(Debug)]
+pub struct Packages {
+    arch: Arch,
+    parts: Vec<Part>,
+}
+
+/// One index and where it came from.
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub(crate) pocket: Arc<Pocket>,
+    pub(crate) index: PackageIndex,
+}
+
+impl Packages {
+    pub(crate) fn new(arch: Arch, parts: Vec<Part>) -> Self {
+        Self { arch, parts }
+    }
+
+    /// The architecture.
+    pub fn arch(&self) -> Arch {
+        self.arch
+    }
+
+    /// How many packages the indices hold, all together.
+    pub fn len(&self) -> usize {
+        self.parts.iter().map(|part| part.index.len()).sum()
+    }
+
+    /// Whether they hold none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The vendor's package of this name, in its highest version; the earlier pocket's where two
+    /// have the same.
+    pub fn package(&self, name: &PackageName) -> Result<Option<Candidate>, IndexError> {
+        Ok(highest(self.named(&Owner::is_vendor, name)?))
+    }
+
+    /// A third-party archive's package of this name, in its highest version.
+    pub fn package_from(
+        &self,
+        archive: &str,
+        name: &PackageName,
+    ) -> Result<Option<Candidate>, IndexError> {
+        Ok(highest(self.named(&|owner| owner.is_third_party(archive), name)?))
+    }
+
+    /// The vendor's packages, in their highest versions, that provide this name; by name.
+    pub fn providers(&self, name: &PackageName) -> Result<Vec<Candidate>, IndexError> {
+        let mut names = BTreeSet::new();
+        for part in self.parts.iter().filter(|part| part.pocket.owner.is_vendor()) {
+            let rows = part.index.providers(name.as_str())?;
+            names.extend(rows.iter().filter_map(|row| row.name.parse::<PackageName>().ok()));
+        }
+        let mut found = Vec::new();
+        for package in names {
+            // An older version may have provided what the highest does not any more.
+            let highest = self.package(&package)?;
+            let provides = |c: &Candidate| c.provisions().iter().any(|item| item.name == *name);
+            found.extend(highest.filter(provides));
+        }
+        Ok(found)
+    }
+
+    /// Names of packages that are spelled much like this one, the nearest first; at most three.
+    pub fn nearest(&self, name: &str) -> Result<Vec<PackageName>, IndexError> {
+        let furthest = 1 + name.len() / 4;
+        let mut near: BTreeMap<&str, usize> = BTreeMap::new();
+        for part in &self.parts {
+            for other in part.index.names() {
+                let other = other?;
+                let distance = if other.len().abs_diff(name.len()) > furthest {
+                    continue;
+                } else {
+                    strsim::damerau_levenshtein(name, other)
+                };
+                if distance <= furthest {
+                    near.insert(other, distance);
+                }
+            }
+        }
+        let mut near: Vec<(usize, &str)> =
+            near.into_iter().map(|(name, far)| (far, name)).collect();
+        near.sort_unstable();
+        Ok(near.into_iter().take(3).filter_map(|(_, name)| name.parse().ok()).collect())
+    }
+
+    fn named(
+        &self,
+        owned: &dyn Fn(&Owner) -> bool,
+        name: &PackageName,
+    ) -> Result<Vec<Candidate>, IndexError> {
+        let mut found = Vec::new();
+        for part in self.parts.iter().filter(|part| owned(&part.pocket.owner)) {
+            for row in part.index.packages(name.as_str())? {
+                match Candidate::from_row(&row, &part.pocket) {
+                    Some(candidate) => found.push(candidate),
+                    None => tracing::warn!(
+                        package = row.name,
+                        version = row.version,
+                        "an entry of the index is passed over: its version or architecture is none"
+                    ),
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// The first one of the highest version.
+fn highest(candidates: Vec<Candidate>) -> Option<Candidate> {
+    candidates
+        .into_iter()
+        .reduce(|best, next| if next.version > best.version { next } else { best })
+}

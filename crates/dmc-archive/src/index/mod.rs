@@ -1,0 +1,29 @@
+//! Package indices: fetched, checked, compiled once into a file that is mapped afterwards.
+//!
+//! An index is compiled from exactly the bytes that the release names and kept under their digest.
+//! The compressed file's size and digest are checked before it is decompressed; what comes out is
+//! bounded by the size that the release gives for the plain file, and is read in chunks.
+//!
+//! [`Packages`] puts the pockets of one vendor together: the highest Debian version wins. A
+//! third-party archive supplies only what is asked of it by name.
+//!
+//! Format: <https://wiki.debian.org/DebianRepository/Format#A.22Packages.22_Indices>.
+
+mod candidate;
+mod compile;
+mod error;
+mod fetch;
+mod format;
+mod map;
+mod merged;
+mod read;
+
+pub use candidate::{Candidate, Pocket};
+pub use error::IndexError;
+pub use merged::Packages;
+pub use read::{PackageIndex, Row};
+
+pub(crate) use fetch::{
+    CompileFailure, IndexChoice, Link, choices, compile_stored, compiled, index_name,
+};
+pub(crate) use merged::Part;

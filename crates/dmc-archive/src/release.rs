@@ -1,0 +1,175 @@
+//! Releases that were fetched and accepted.
+//!
+//! The `InRelease` of every pocket is fetched anew in each run that may use the network, and
+//! verified each time, stored or not: who holds an [`AcceptedRelease`] holds the proof. The bytes
+//! of the last accepted one are kept by mirror and suite; an older one from the same mirror is
+//! refused, as it may be an attempt to hide updates.
+
+use crate::mirror::Mirror;
+use crate::spec::Role;
+use crate::transport::FetchError;
+use dmc_deb::release::{Release, ReleaseError};
+use dmc_types::{Arch, Suite, UnixTime};
+use std::collections::BTreeSet;
+
+/// A release whose signature, suite, origin and times were found good.
+#[derive(Debug, Clone)]
+pub struct AcceptedRelease {
+    /// The verified text.
+    pub release: Release,
+    /// The suite, as it stands below `dists/`.
+    pub suite: Suite,
+    /// Where it was read.
+    pub mirror: Mirror,
+    /// Whose it is.
+    pub owner: Owner,
+    /// The components to read of it.
+    pub components: Vec<String>,
+    /// The architectures to read of it; none for all.
+    pub archs: Option<BTreeSet<Arch>>,
+    /// How it stands to what was in the store.
+    pub news: News,
+}
+
+/// How a release stands to the one accepted last time from the same mirror.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum News {
+    /// There was none.
+    First,
+    /// It is the same, byte for byte.
+    Unchanged,
+    /// It is another.
+    Changed,
+    /// It comes from the store itself, as this run may not ask the mirror.
+    Stored,
+}
+
+/// Whose archive it is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Owner {
+    /// The vendor's.
+    Vendor(Role),
+    /// A third party's, by the name that templates use.
+    ThirdParty(String),
+}
+
+impl Owner {
+    pub(crate) fn is_vendor(&self) -> bool {
+        matches!(self, Self::Vendor(_))
+    }
+
+    pub(crate) fn is_third_party(&self, name: &str) -> bool {
+        matches!(self, Self::ThirdParty(own) if own == name)
+    }
+}
+
+/// An archive that was looked at and is not the wanted one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PassedOver {
+    /// Its base address.
+    pub url: String,
+    /// Why.
+    pub why: String,
+}
+
+/// Why no release is accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum ReleaseFailure {
+    /// It cannot be fetched.
+    #[error("suite `{suite}` cannot be read")]
+    Fetch {
+        /// The suite.
+        suite: Suite,
+        /// Why not.
+        source: FetchError,
+    },
+    /// It was fetched and refused.
+    #[error("suite `{suite}` of {url} is refused")]
+    Refused {
+        /// The suite.
+        suite: Suite,
+        /// The mirror.
+        url: String,
+        /// Why.
+        source: ReleaseError,
+    },
+    /// It is older than the one that was accepted last time.
+    #[error("suite `{suite}` of {url} is {} hours older than when it was read last", (*.accepted - *.date).unsigned_abs().div_ceil(3600))]
+    Rollback {
+        /// The suite.
+        suite: Suite,
+        /// The mirror.
+        url: String,
+        /// Its `Date`.
+        date: UnixTime,
+        /// The `Date` of the one in the store.
+        accepted: UnixTime,
+    },
+    /// None of the archives in apt's configuration, nor the vendor's own, will do.
+    #[error("no archive with suite `{suite}` was found; {}", listed(.passed))]
+    NoneFits {
+        /// The suite.
+        suite: Suite,
+        /// The archives that were passed over, and why.
+        passed: Vec<PassedOver>,
+        /// What was wrong with the last one.
+        source: Box<ReleaseFailure>,
+    },
+}
+
+fn listed(passed: &[PassedOver]) -> String {
+    let each: Vec<String> = passed
+        .iter()
+        .map(|other| format!("{} was passed over: {}", other.url, other.why))
+        .collect();
+    each.join("; ")
+}
+
+impl ReleaseFailure {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Fetch { source, suite } if source.cause.is_absent() => Some(format!(
+                "check that the mirror has a suite `{suite}`; suites past their end move to the vendor's archive of old releases"
+            )),
+            Self::Fetch { source, .. } => source.hint(),
+            Self::Refused { source, .. } => Some(source.hint().to_owned()),
+            Self::Rollback { .. } => Some(
+                "the mirror may be behind, or hide updates: try again later, or name another mirror with -M"
+                    .to_owned(),
+            ),
+            Self::NoneFits { .. } => Some("name a mirror with -M".to_owned()),
+        }
+    }
+
+    /// Whether the archive is simply another one than was wanted.
+    pub(crate) fn is_another_archive(&self, role: Role) -> bool {
+        match self {
+            Self::Fetch { source, .. } => source.cause.is_absent(),
+            Self::Refused { source, .. } => match source {
+                ReleaseError::WrongKey { .. } | ReleaseError::WrongOrigin { .. } => true,
+                // Some hosts answer every address with a page; but an unsigned security suite is
+                // never passed over in silence.
+                ReleaseError::NotSigned { .. } => role == Role::Main,
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
+    /// Whether the archive could not be asked.
+    pub(crate) fn is_out_of_reach(&self) -> bool {
+        matches!(self, Self::Fetch { source, .. } if !source.cause.is_absent())
+    }
+
+    /// The whole chain of causes on one line.
+    pub(crate) fn in_full(&self) -> String {
+        let mut text = self.to_string();
+        let mut next = std::error::Error::source(self);
+        while let Some(cause) = next {
+            text = format!("{text}: {cause}");
+            next = cause.source();
+        }
+        text
+    }
+}

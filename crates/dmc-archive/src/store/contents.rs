@@ -1,0 +1,44 @@
+//! The files of one package, one after the other in one file of the store.
+
+use super::StoreError;
+use camino::Utf8PathBuf;
+use dmc_types::FileFacts;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+
+/// The decoded regular files of one package, in the order of its entries.
+#[derive(Debug)]
+pub struct Contents {
+    file: File,
+    length: u64,
+    path: Utf8PathBuf,
+}
+
+impl Contents {
+    pub(super) fn new(file: File, path: Utf8PathBuf) -> Result<Self, StoreError> {
+        match file.metadata() {
+            Ok(data) => Ok(Self { length: data.len(), file, path }),
+            Err(source) => Err(StoreError::io("read", &path, source)),
+        }
+    }
+
+    /// How long they are, all together, in bytes.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Replaces what is in `into` by one file's bytes. Their digest is not checked here: whoever
+    /// writes them into an image hashes them anyway, and calls
+    /// [`Archive::repair_contents`](crate::Archive::repair_contents) where it is wrong.
+    pub fn read(&self, facts: &FileFacts, into: &mut Vec<u8>) -> Result<(), StoreError> {
+        let end = facts.offset.checked_add(facts.size);
+        let size = usize::try_from(facts.size).unwrap_or(usize::MAX);
+        if end.is_none_or(|end| end > self.length) {
+            return Err(StoreError::Damaged { path: self.path.clone(), why: "it is too short" });
+        }
+        into.resize(size, 0);
+        self.file
+            .read_exact_at(into, facts.offset)
+            .map_err(|source| StoreError::io("read", &self.path, source))
+    }
+}

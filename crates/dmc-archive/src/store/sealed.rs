@@ -1,0 +1,105 @@
+//! Objects that carry their own digest: `dmc` and a letter for the kind, the format's version
+//! (u32, little-endian), the payload's length (u64) and SHA-256, the payload.
+
+use super::{Shelf, Store, StoreError};
+use sha2::{Digest, Sha256};
+use std::io::Read;
+
+/// What a sealed object holds; the version is raised whenever the meaning of its bytes changes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Kind {
+    pub(super) shelf: Shelf,
+    pub(super) letter: u8,
+    pub(super) version: u32,
+}
+
+const HEADER: usize = 4 + 4 + 8 + 32;
+
+fn header(kind: Kind, payload: &[u8]) -> [u8; HEADER] {
+    let mut header = [0; HEADER];
+    header[..3].copy_from_slice(b"dmc");
+    header[3] = kind.letter;
+    header[4..8].copy_from_slice(&kind.version.to_le_bytes());
+    header[8..16].copy_from_slice(&(payload.len() as u64).to_le_bytes());
+    header[16..].copy_from_slice(&Sha256::digest(payload));
+    header
+}
+
+impl Store {
+    pub(super) fn seal(&self, kind: Kind, name: &str, payload: &[u8]) -> Result<(), StoreError> {
+        self.write(kind.shelf, name, &[&header(kind, payload), payload])
+    }
+
+    /// The payload; none where the object is absent, of another format, or damaged (it is removed).
+    pub(super) fn unseal(&self, kind: Kind, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let Some(mut file) = self.open_file(kind.shelf, name)? else {
+            return Ok(None);
+        };
+        let path = self.path(kind.shelf, name);
+        let read = |source| StoreError::io("read", &path, source);
+        let length = file.metadata().map_err(read)?.len();
+        let mut found = [0; HEADER];
+        if length < HEADER as u64 {
+            self.discard(kind.shelf, name, "it is too short");
+            return Ok(None);
+        }
+        file.read_exact(&mut found).map_err(read)?;
+        if found[..8] != header(kind, &[])[..8] {
+            tracing::debug!(%path, "an object of another format is made again");
+            return Ok(None);
+        }
+        let mut payload = Vec::new();
+        file.read_to_end(&mut payload).map_err(read)?;
+        if found == header(kind, &payload) {
+            return Ok(Some(payload));
+        }
+        self.discard(kind.shelf, name, "its digest is wrong");
+        Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::empty;
+    use super::*;
+    use std::fs;
+
+    const KIND: Kind = Kind { shelf: Shelf::Pieces, letter: b'P', version: 1 };
+
+    #[test]
+    fn what_was_sealed_comes_back() {
+        let (_dir, store) = empty();
+        for payload in [&b""[..], b"x", &[7; 100_000]] {
+            store.seal(KIND, "key", payload).unwrap();
+            assert_eq!(store.unseal(KIND, "key").unwrap().unwrap(), payload);
+        }
+    }
+
+    #[test]
+    fn every_damage_is_noticed_and_removed() {
+        let (_dir, store) = empty();
+        let path = store.path(KIND.shelf, "key");
+        store.seal(KIND, "key", b"payload").unwrap();
+        let whole = fs::read(&path).unwrap();
+        for at in 8..whole.len() {
+            let mut damaged = whole.clone();
+            damaged[at] ^= 0x10;
+            fs::write(&path, damaged).unwrap();
+            assert!(store.unseal(KIND, "key").unwrap().is_none(), "byte {at}");
+            assert!(!path.exists(), "byte {at}: still there");
+        }
+        for length in 0..whole.len() {
+            fs::write(&path, &whole[..length]).unwrap();
+            assert!(store.unseal(KIND, "key").unwrap().is_none(), "cut to {length}");
+        }
+    }
+
+    #[test]
+    fn another_format_is_as_good_as_nothing() {
+        let (_dir, store) = empty();
+        store.seal(KIND, "key", b"payload").unwrap();
+        let newer = Kind { version: 2, ..KIND };
+        assert!(store.unseal(newer, "key").unwrap().is_none());
+        assert!(store.unseal(KIND, "key").unwrap().is_some());
+    }
+}

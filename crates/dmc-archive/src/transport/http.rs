@@ -1,0 +1,235 @@
+//! One request with its redirects, from the first byte that is missing.
+
+use super::error::{FetchCause, shown};
+use super::sink::Sink;
+use super::{Line, Shared, TransportOptions};
+use reqwest::header::{
+    CONTENT_RANGE, ETAG, HeaderMap, HeaderValue, IF_RANGE, LAST_MODIFIED, LOCATION, RANGE,
+    RETRY_AFTER,
+};
+use reqwest::{Client, Response, StatusCode, Url, redirect};
+use std::sync::OnceLock;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// What is remembered from one attempt to the next.
+pub(super) struct Exchange<'a> {
+    url: &'a Url,
+    /// The strong validator of the body that broke (RFC 9110, section 13.1.5).
+    validator: Option<HeaderValue>,
+}
+
+impl<'a> Exchange<'a> {
+    pub(super) fn new(url: &'a Url) -> Self {
+        Self { url, validator: None }
+    }
+
+    pub(super) async fn attempt(
+        &mut self,
+        sink: &mut Sink,
+        line: &mut Line<'_>,
+    ) -> Result<(), FetchCause> {
+        let permits = line.limit(self.url);
+        // The semaphore is never closed; without a permit the request is merely not counted.
+        let _permit = permits.acquire().await.ok();
+        let mut response = self.request(sink.received(), line.shared).await?;
+        let announced = self.place(&response, sink, line)?;
+        self.validator = validator(response.headers());
+        while let Some(chunk) = response.chunk().await.map_err(network)? {
+            sink.append(&chunk)?;
+            line.arrived(chunk.len());
+        }
+        sink.end(announced)
+    }
+
+    /// Follows redirects up to an answer that is none.
+    async fn request(&self, from: u64, shared: &Shared) -> Result<Response, FetchCause> {
+        let mut chain = vec![self.url.clone()];
+        let mut at = self.url.clone();
+        loop {
+            let mut request = client(shared, &at)?.get(at.clone());
+            if from > 0 {
+                request = request.header(RANGE, format!("bytes={from}-"));
+                if let Some(validator) = &self.validator {
+                    request = request.header(IF_RANGE, validator);
+                }
+            }
+            shared.requests.fetch_add(1, Ordering::Relaxed);
+            let response = request.send().await.map_err(network)?;
+            if !is_redirect(response.status()) {
+                return Ok(response);
+            }
+            at = next(&at, response.headers())?;
+            if chain.contains(&at) {
+                chain.push(at);
+                return Err(FetchCause::RedirectLoop(chain.iter().map(shown).collect()));
+            }
+            if chain.len() > shared.options.redirects {
+                return Err(FetchCause::RedirectChain(shared.options.redirects));
+            }
+            chain.push(at.clone());
+        }
+    }
+
+    /// Settles where the body goes: behind what is there, or in its place. Gives the length that
+    /// the whole file has by the server's word.
+    fn place(
+        &self,
+        response: &Response,
+        sink: &mut Sink,
+        line: &mut Line<'_>,
+    ) -> Result<Option<u64>, FetchCause> {
+        match response.status() {
+            StatusCode::PARTIAL_CONTENT => {
+                let (first, total) = content_range(response.headers()).ok_or(FetchCause::Range)?;
+                if first == sink.received() {
+                    sink.admit(total)?;
+                    return Ok(Some(total));
+                }
+                sink.restart()?;
+                line.restarted();
+                Err(FetchCause::Range)
+            }
+            StatusCode::RANGE_NOT_SATISFIABLE => {
+                sink.restart()?;
+                line.restarted();
+                Err(FetchCause::Range)
+            }
+            StatusCode::OK => {
+                if sink.received() > 0 {
+                    sink.restart()?;
+                    line.restarted();
+                }
+                let length = response.content_length();
+                length.map_or(Ok(()), |length| sink.admit(length))?;
+                Ok(length)
+            }
+            other => Err(refusal(other, response.headers())),
+        }
+    }
+}
+
+fn refusal(status: StatusCode, headers: &HeaderMap) -> FetchCause {
+    let after = headers
+        .get(RETRY_AFTER)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|text| text.trim().parse().ok())
+        .map(Duration::from_secs);
+    match status {
+        StatusCode::NOT_FOUND => FetchCause::NotFound,
+        StatusCode::TOO_MANY_REQUESTS => FetchCause::Busy { status: 429, after },
+        StatusCode::SERVICE_UNAVAILABLE if after.is_some() => {
+            FetchCause::Busy { status: 503, after }
+        }
+        other => FetchCause::Status(other.as_u16()),
+    }
+}
+
+fn is_redirect(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+}
+
+fn next(at: &Url, headers: &HeaderMap) -> Result<Url, FetchCause> {
+    let text = headers.get(LOCATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let refused = || FetchCause::Redirect(text.chars().take(200).collect());
+    if text.is_empty() {
+        return Err(refused());
+    }
+    let to = at.join(text).map_err(|_unreadable| refused())?;
+    match (at.scheme(), to.scheme()) {
+        (_, "https") | ("http", "http") => Ok(to),
+        _ => Err(refused()),
+    }
+}
+
+/// The first byte's place and the whole length, of `bytes 100-199/200`.
+fn content_range(headers: &HeaderMap) -> Option<(u64, u64)> {
+    let text = headers.get(CONTENT_RANGE)?.to_str().ok()?;
+    let (range, total) = text.trim().strip_prefix("bytes ")?.split_once('/')?;
+    let (first, last) = range.split_once('-')?;
+    let (first, last): (u64, u64) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
+    let total: u64 = total.trim().parse().ok()?;
+    (first <= last && last.checked_add(1)? == total).then_some((first, total))
+}
+
+/// A validator that vouches for equal bytes: a strong ETag, else a date.
+fn validator(headers: &HeaderMap) -> Option<HeaderValue> {
+    let strong = |tag: &&HeaderValue| !tag.as_bytes().starts_with(b"W/");
+    headers.get(ETAG).filter(strong).or_else(|| headers.get(LAST_MODIFIED)).cloned()
+}
+
+fn network(error: reqwest::Error) -> FetchCause {
+    FetchCause::Network(error.without_url())
+}
+
+fn client<'a>(shared: &'a Shared, url: &Url) -> Result<&'a Client, FetchCause> {
+    let secure = url.scheme() == "https";
+    let slot: &OnceLock<Client> = if secure { &shared.secure } else { &shared.plain };
+    if let Some(client) = slot.get() {
+        return Ok(client);
+    }
+    let client = make_client(shared, secure).map_err(FetchCause::Client)?;
+    Ok(slot.get_or_init(|| client))
+}
+
+fn make_client(shared: &Shared, secure: bool) -> reqwest::Result<Client> {
+    // Another part of the program may have installed one already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let options: &TransportOptions = &shared.options;
+    let mut builder = Client::builder()
+        .user_agent(concat!("dmc/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(options.connect_timeout)
+        .read_timeout(options.read_timeout)
+        .redirect(redirect::Policy::none())
+        .dns_resolver(shared.hosts.clone())
+        .pool_max_idle_per_host(options.connections_per_host);
+    if !secure {
+        // Reading the machine's certificates takes longer than a small build.
+        builder = builder.tls_certs_only([]);
+    }
+    builder.build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_must_reach_the_end() {
+        for (text, wanted) in [
+            ("bytes 100-199/200", Some((100, 200))),
+            ("bytes 0-0/1", Some((0, 1))),
+            ("bytes 100-150/200", None),
+            ("bytes 100-199/*", None),
+            ("bytes 200-100/101", None),
+            ("bytes */200", None),
+            ("bytes 0-18446744073709551615/0", None),
+        ] {
+            let headers = HeaderMap::from_iter([(CONTENT_RANGE, text.parse().unwrap())]);
+            assert_eq!(content_range(&headers), wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn redirects_do_not_leave_https() {
+        let at = |text| Url::parse(text).unwrap();
+        for (from, to, wanted) in [
+            ("http://a/x", "https://b/x", true),
+            ("http://a/x", "/y", true),
+            ("https://a/x", "http://a/x", false),
+            ("http://a/x", "file:///etc/passwd", false),
+            ("http://a/x", "", false),
+        ] {
+            let headers = HeaderMap::from_iter([(LOCATION, to.parse().unwrap())]);
+            assert_eq!(next(&at(from), &headers).is_ok(), wanted, "{from} -> {to}");
+        }
+    }
+
+    #[test]
+    fn weak_validators_do_not_count() {
+        let weak = HeaderMap::from_iter([(ETAG, "W/\"x\"".parse().unwrap())]);
+        assert_eq!(validator(&weak), None);
+        let strong = HeaderMap::from_iter([(ETAG, "\"x\"".parse().unwrap())]);
+        assert_eq!(validator(&strong).unwrap(), "\"x\"");
+    }
+}

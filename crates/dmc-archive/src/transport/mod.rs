@@ -1,0 +1,257 @@
+//! Bytes from mirrors: `http`, `https` and `file`.
+//!
+//! A file that a signed index names is streamed into the store's `partial/` while it is hashed, and
+//! gets its place only when size and digest are right. Sizes are bounded before and while reading.
+//! Broken downloads are resumed by `Range` (RFC 9110, section 14), in later runs too. What can pass
+//! (time-outs, resets, 5xx, 429) is tried again with growing pauses.
+//!
+//! Four connections a host by default; a host name is looked up once a run; proxies come from the
+//! environment. The HTTP client is made when it is first needed, and the system's certificates
+//! are read only for https. Small writes to the store happen on the caller's thread.
+
+mod error;
+mod file;
+mod http;
+mod part;
+mod resolve;
+mod retry;
+mod sink;
+mod speed;
+
+pub use error::{FetchCause, FetchError};
+
+pub(crate) use error::shown;
+
+use crate::progress::{DownloadId, Progress};
+use crate::store::{Shelf, Store};
+use dmc_types::{Checksum, Sha256};
+use part::Part;
+use reqwest::Url;
+use sink::Sink;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
+
+/// How patient and how greedy a transport is.
+#[derive(Debug, Clone)]
+pub struct TransportOptions {
+    /// Whether the network may be used at all; `file:` always may.
+    pub network: Network,
+    /// Connections to one host at a time.
+    pub connections_per_host: usize,
+    /// How long a connection may take to come about.
+    pub connect_timeout: Duration,
+    /// How long a server may send nothing.
+    pub read_timeout: Duration,
+    /// How often a request is repeated when nothing more arrives.
+    pub retries: usize,
+    /// The first pause; each later one is twice as long.
+    pub first_pause: Duration,
+    /// The longest pause, also where the server asks for a longer one.
+    pub longest_pause: Duration,
+    /// Redirects that are followed.
+    pub redirects: usize,
+}
+
+/// Whether a run may use the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Network {
+    /// It may.
+    Allowed,
+    /// It may not: whatever is not in the store or in a local archive is an error.
+    Offline,
+}
+
+impl Default for TransportOptions {
+    fn default() -> Self {
+        Self {
+            network: Network::Allowed,
+            connections_per_host: 4,
+            connect_timeout: Duration::from_secs(15),
+            read_timeout: Duration::from_secs(30),
+            retries: 4,
+            first_pause: Duration::from_millis(200),
+            longest_pause: Duration::from_secs(20),
+            redirects: 5,
+        }
+    }
+}
+
+/// Fetches files. Clones share connections, look-ups and limits.
+#[derive(Clone)]
+pub struct Transport {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    options: TransportOptions,
+    progress: Arc<dyn Progress>,
+    hosts: resolve::Hosts,
+    limits: Mutex<HashMap<String, Arc<Semaphore>>>,
+    plain: OnceLock<reqwest::Client>,
+    secure: OnceLock<reqwest::Client>,
+    speeds: speed::Speeds,
+    next: AtomicU64,
+    requests: AtomicU64,
+    received: AtomicU64,
+}
+
+/// What a transport has done so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Traffic {
+    /// Requests over the network, redirects and repetitions included.
+    pub requests: u64,
+    /// Bytes of bodies that arrived, over the network or from local archives.
+    pub received: u64,
+}
+
+/// One file that a signed index names.
+#[derive(Debug, Clone)]
+pub(crate) struct Wanted {
+    pub(crate) url: Url,
+    pub(crate) size: u64,
+    pub(crate) checksum: Checksum,
+}
+
+impl std::fmt::Debug for Transport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Transport").field("options", &self.shared.options).finish_non_exhaustive()
+    }
+}
+
+impl Transport {
+    /// A transport for one run. Nothing is opened yet.
+    pub fn new(options: TransportOptions, progress: Arc<dyn Progress>) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                options,
+                progress,
+                hosts: resolve::Hosts::default(),
+                limits: Mutex::default(),
+                plain: OnceLock::new(),
+                secure: OnceLock::new(),
+                speeds: speed::Speeds::default(),
+                next: AtomicU64::new(0),
+                requests: AtomicU64::new(0),
+                received: AtomicU64::new(0),
+            }),
+        }
+    }
+
+    /// What it has done so far.
+    pub fn traffic(&self) -> Traffic {
+        Traffic {
+            requests: self.shared.requests.load(Ordering::Relaxed),
+            received: self.shared.received.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Whether the network may not be used.
+    pub fn is_offline(&self) -> bool {
+        self.shared.options.network == Network::Offline
+    }
+
+    /// Bytes a second from this address's host, as far as this run has seen.
+    pub(crate) fn speed(&self, url: &Url) -> Option<u64> {
+        self.shared.speeds.of(url)
+    }
+
+    /// A file whose digest is not known beforehand, of at most `limit` bytes.
+    pub(crate) async fn to_memory(&self, url: &Url, limit: u64) -> Result<Vec<u8>, FetchError> {
+        let mut sink = Sink::memory(limit);
+        self.fill(url, &mut sink, None).await?;
+        Ok(sink.into_bytes())
+    }
+
+    /// Fetches a file into its place on a shelf, verified; gives its SHA-256. Waits for another
+    /// process that fetches the same file, and takes its result.
+    pub(crate) async fn to_store(
+        &self,
+        wanted: &Wanted,
+        store: &Store,
+        shelf: Shelf,
+        name: fn(&Sha256) -> String,
+    ) -> Result<Sha256, FetchError> {
+        let failed = |cause| FetchError::new(&wanted.url, 0, cause);
+        let part = Part::open(store, &wanted.checksum).await.map_err(|e| failed(e.into()))?;
+        if let Checksum::Sha256(digest) = &wanted.checksum
+            && store.exists(shelf, &name(digest))
+        {
+            // Another process was faster.
+            part.remove();
+            return Ok(*digest);
+        }
+        let mut sink = Sink::part(part, wanted);
+        let resumed = sink.received() > 0;
+        self.fill(&wanted.url, &mut sink, Some(wanted.size)).await?;
+        if resumed && sink.verify().is_err() {
+            // What an earlier run left was of another file.
+            sink.restart().map_err(failed)?;
+            self.fill(&wanted.url, &mut sink, Some(wanted.size)).await?;
+        }
+        match sink.verify() {
+            Ok(digest) => {
+                sink.keep(store, shelf, &name(&digest)).map_err(|e| failed(e.into()))?;
+                Ok(digest)
+            }
+            Err(cause) => {
+                sink.remove();
+                Err(FetchError::new(&wanted.url, 1, cause))
+            }
+        }
+    }
+
+    async fn fill(&self, url: &Url, sink: &mut Sink, total: Option<u64>) -> Result<(), FetchError> {
+        let shared = &self.shared;
+        let id = DownloadId(shared.next.fetch_add(1, Ordering::Relaxed));
+        let name = url.path_segments().and_then(Iterator::last).unwrap_or_default();
+        shared.progress.started(id, name, total);
+        shared.progress.advanced(id, sink.received());
+        let begun = Instant::now();
+        let before = sink.received();
+        let mut line = Line { shared, id };
+        let done = match url.scheme() {
+            "file" => {
+                file::copy(url, sink, &mut line).map_err(|cause| FetchError::new(url, 0, cause))
+            }
+            "http" | "https" if self.is_offline() => {
+                Err(FetchError::new(url, 0, FetchCause::Offline))
+            }
+            "http" | "https" => retry::until_done(url, sink, &mut line).await,
+            other => Err(FetchError::new(url, 0, FetchCause::Scheme(other.to_owned()))),
+        };
+        shared.progress.finished(id, done.is_ok());
+        if done.is_ok() {
+            shared.speeds.note(url, sink.received().saturating_sub(before), begun.elapsed());
+        }
+        done
+    }
+}
+
+/// One download on its way: what the lower parts need of the transport.
+struct Line<'a> {
+    shared: &'a Shared,
+    id: DownloadId,
+}
+
+impl Line<'_> {
+    fn arrived(&self, bytes: usize) {
+        self.shared.received.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.shared.progress.advanced(self.id, bytes as u64);
+    }
+
+    fn restarted(&self) {
+        self.shared.progress.restarted(self.id);
+    }
+
+    fn limit(&self, url: &Url) -> Arc<Semaphore> {
+        let mut limits = self.shared.limits.lock().unwrap_or_else(PoisonError::into_inner);
+        let connections = self.shared.options.connections_per_host.max(1);
+        limits
+            .entry(url.authority().to_owned())
+            .or_insert_with(|| Arc::new(Semaphore::new(connections)))
+            .clone()
+    }
+}
