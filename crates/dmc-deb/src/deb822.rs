@@ -145,3 +145,63 @@ impl<'a> Paragraph<'a> {
         self.stanza
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const TEXT: &[u8] = b"\n\nPackage: a\nDepends: b,\n c\nDescription: one\n two\n .\n\
+        \n\n\nPACKAGE:z\n# Size: 1\n# \nSize :  2 \nodd line\nEmpty:\n";
+
+    #[test]
+    fn paragraphs_are_what_lies_between_empty_lines() {
+        let all: Vec<_> = paragraphs(TEXT).collect();
+        assert_eq!(all.len(), 2);
+        assert_eq!(all[0].field("package"), Some("a"));
+        assert_eq!(all[0].field("Depends"), Some("b,\n c"));
+        assert_eq!(all[0].field("Description"), Some("one\n two\n ."));
+        assert_eq!(all[0].field("Size"), None);
+        assert_eq!(all[1].field("Package"), Some("z"));
+        assert_eq!(all[1].field("size"), Some("2"));
+        assert_eq!(all[1].field("Empty"), Some(""));
+        assert_eq!(all[1].fields().count(), 3);
+        assert!(paragraphs(b"\n\n\n").next().is_none());
+    }
+
+    #[test]
+    fn text_that_is_not_utf8_is_no_value() {
+        let paragraph = Paragraph::new(b"Name: \xff\nOther: x");
+        assert_eq!(paragraph.field("Name"), None);
+        assert_eq!(paragraph.field("Other"), Some("x"));
+    }
+
+    #[test]
+    fn chunks_give_the_same_stanzas_as_the_whole() {
+        let whole: Vec<_> = stanzas(TEXT).map(<[u8]>::to_vec).collect();
+        for size in 1..TEXT.len() {
+            let (mut found, mut buffer) = (Vec::new(), Vec::new());
+            for chunk in TEXT.chunks(size) {
+                buffer.extend_from_slice(chunk);
+                let end = complete(&buffer);
+                found.extend(stanzas(&buffer[..end]).map(<[u8]>::to_vec));
+                buffer.drain(..end);
+            }
+            found.extend(stanzas(&buffer).map(<[u8]>::to_vec));
+            assert_eq!(found, whole, "in chunks of {size}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(bytes in prop::collection::vec(prop::sample::select(b"aB:# \t\n\xff".to_vec()), 0..80)) {
+            prop_assert!(complete(&bytes) <= bytes.len());
+            for paragraph in paragraphs(&bytes) {
+                prop_assert!(!paragraph.as_bytes().is_empty());
+                for field in paragraph.fields() {
+                    prop_assert!(!field.name.contains(&b'\n'));
+                }
+            }
+        }
+    }
+}

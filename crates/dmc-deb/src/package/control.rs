@@ -39,10 +39,7 @@ pub(super) fn read(tar: &mut dyn Read, limit: u64) -> Result<Control, DebError> 
 
 fn paragraph(bytes: Vec<u8>) -> Result<String, DebError> {
     let bad = |why| DebError::BadControl { file: "control", why };
-    let mut text = match String::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(_) => return Err(bad("is not UTF-8")),
-    };
+    let mut text = String::from_utf8(bytes).ok().ok_or_else(|| bad("is not UTF-8"))?;
     text.truncate(text.trim_end().len());
     if text.is_empty() {
         return Err(bad("is empty"));

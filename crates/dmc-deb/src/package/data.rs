@@ -2,6 +2,7 @@
 
 use super::{DebError, Limits, Member, MemberKind, Sink};
 use dmc_types::{ImagePath, PathError, UnixTime};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::{self, Read};
 use tar::EntryType;
@@ -39,7 +40,7 @@ type Entry<'a, 'b> = tar::Entry<'a, &'b mut dyn Read>;
 
 /// Reads a file whole; its size has been checked against the limits.
 fn fill(contents: &mut Vec<u8>, entry: &mut Entry<'_, '_>) -> io::Result<()> {
-    let size = usize::try_from(entry.size()).map_err(|_| io::ErrorKind::FileTooLarge)?;
+    let size = usize::try_from(entry.size()).ok().ok_or(io::ErrorKind::FileTooLarge)?;
     contents.reserve_exact(size);
     if entry.read_to_end(contents)? == size {
         Ok(())
@@ -61,7 +62,7 @@ fn member(entry: &mut Entry<'_, '_>, limits: &Limits) -> Result<Member, DebError
     }
     let header = entry.header();
     let absurd = |field| DebError::BadNumber { path: path.clone(), field };
-    let mode = header.mode().map_err(|_| absurd("mode"))? & 0o7777;
+    let mode = header.mode().ok().ok_or_else(|| absurd("mode"))? & 0o7777;
     let number = |value: io::Result<u64>| value.ok().and_then(|id| u32::try_from(id).ok());
     let uid = number(header.uid()).ok_or_else(|| absurd("owner"))?;
     let gid = number(header.gid()).ok_or_else(|| absurd("group"))?;
@@ -75,7 +76,7 @@ fn special(path: &ImagePath, what: &'static str) -> Result<MemberKind, DebError>
 }
 
 fn kind(entry: &Entry<'_, '_>, name: &[u8], path: &ImagePath) -> Result<MemberKind, DebError> {
-    let target = || entry.link_name_bytes().map(|target| target.into_owned()).unwrap_or_default();
+    let target = || entry.link_name_bytes().map(Cow::into_owned).unwrap_or_default();
     Ok(match entry.header().entry_type() {
         EntryType::Regular if name.ends_with(b"/") => {
             return Err(bad_path(name, "a file's name ends in a slash"));

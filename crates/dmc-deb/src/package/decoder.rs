@@ -44,14 +44,14 @@ pub(super) fn decode<T>(
     read: impl FnOnce(&mut dyn Read) -> Result<T, DebError>,
 ) -> Result<T, DebError> {
     let reading = |source| DebError::reading(member, limit, source);
-    let decoder = decoder(encoded, compression).map_err(reading)?;
-    let mut decoded = BufReader::with_capacity(CHUNK, Bounded { decoder, left: limit });
-    let value = read(&mut decoded)?;
-    io::copy(&mut decoded, &mut io::sink()).map_err(reading)?;
+    let decoder = open(encoded, compression).map_err(reading)?;
+    let mut plain = BufReader::with_capacity(CHUNK, Bounded { decoder, left: limit });
+    let value = read(&mut plain)?;
+    io::copy(&mut plain, &mut io::sink()).map_err(reading)?;
     Ok(value)
 }
 
-fn decoder<'a>(
+fn open<'a>(
     encoded: impl BufRead + 'a,
     compression: Compression,
 ) -> io::Result<Box<dyn Read + 'a>> {

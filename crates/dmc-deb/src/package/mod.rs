@@ -114,3 +114,6 @@ pub fn unpack(
     archive.finish()?;
     Ok(control)
 }
+
+#[cfg(test)]
+mod tests;

@@ -41,19 +41,26 @@ impl Keyring {
         let unreadable = |cause: sequoia_openpgp::anyhow::Error| KeyringError::Unreadable {
             source: cause.into(),
         };
-        let certs = CertParser::from_bytes(bytes)
-            .map_err(unreadable)?
-            .collect::<Result<Vec<Cert>, _>>()
-            .map_err(unreadable)?;
-        if certs.is_empty() { Err(KeyringError::Empty) } else { Ok(Self { certs }) }
+        let mut keyring = Self::default();
+        for cert in CertParser::from_bytes(bytes).map_err(unreadable)? {
+            keyring.add(cert.map_err(unreadable)?);
+        }
+        if keyring.is_empty() { Err(KeyringError::Empty) } else { Ok(keyring) }
     }
 
     /// Adds another keyring's certificates to this one.
     pub fn merge(&mut self, other: Self) {
-        for cert in other.certs {
-            if !self.certs.contains(&cert) {
-                self.certs.push(cert);
-            }
+        other.certs.into_iter().for_each(|cert| self.add(cert));
+    }
+
+    /// Two copies of a certificate become one, so that a revocation in either counts.
+    fn add(&mut self, cert: Cert) {
+        let known = self.certs.iter_mut().find(|known| known.fingerprint() == cert.fingerprint());
+        match known {
+            Some(known) if *known == cert => {}
+            // Merging fails for different fingerprints only.
+            Some(known) => *known = known.clone().merge_public(cert).unwrap_or(known.clone()),
+            None => self.certs.push(cert),
         }
     }
 

@@ -174,3 +174,6 @@ impl Release {
         self.text.files.iter().map(|(path, file)| (&**path, file))
     }
 }
+
+#[cfg(test)]
+mod tests;

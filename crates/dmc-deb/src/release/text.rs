@@ -71,7 +71,7 @@ impl ReleaseText {
 /// Whether a release of this suite and codename is what was asked for. As in apt, a folder below
 /// is passed over (`buster/updates` is of `buster`); unlike there, a codename alone does not
 /// stand for its pockets: `noble-proposed`, whose codename is `noble`, is not taken for `noble`.
-fn answers(asked: &str, suite: &str, codename: &str) -> bool {
+pub(super) fn answers(asked: &str, suite: &str, codename: &str) -> bool {
     if asked == suite {
         return true;
     }

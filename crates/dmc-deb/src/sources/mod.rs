@@ -8,9 +8,11 @@
 //! left out, as its owner does not want it.
 
 mod deb822_form;
+mod fields;
 mod line_form;
 
 use dmc_types::{Arch, Suite};
+use fields::Fields;
 use std::path::PathBuf;
 
 /// One archive with its suites, as a source list names it.
@@ -146,12 +148,36 @@ impl SourceError {
     }
 }
 
+impl SourceList {
+    fn add(&mut self, fields: &Fields) {
+        match fields.source() {
+            Ok(Some(source)) => self.sources.push(source),
+            Ok(None) => {}
+            Err(problem) => self.problems.push(problem),
+        }
+    }
+}
+
 /// Reads a file in the deb822 form (`.sources`).
 pub fn parse_sources(text: &[u8]) -> SourceList {
-    deb822_form::parse(text)
+    as_text(text, deb822_form::parse)
 }
 
 /// Reads a file in the one-line form (`.list`).
 pub fn parse_list(text: &[u8]) -> SourceList {
-    line_form::parse(text)
+    as_text(text, line_form::parse)
 }
+
+fn as_text(bytes: &[u8], parse: fn(&str) -> SourceList) -> SourceList {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => parse(text),
+        Err(error) => {
+            let line = memchr::memchr_iter(b'\n', &bytes[..error.valid_up_to()]).count() + 1;
+            let problems = vec![SourceError { line, problem: SourceProblem::NotText }];
+            SourceList { sources: Vec::new(), problems }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
