@@ -1,7 +1,7 @@
 //! Paragraphs of `Name: value` fields (deb822(5)), borrowed from the text that holds them.
 //!
 //! Made for `Packages`: 56 MB and 68,000 paragraphs, of which a reader wants a few fields each.
-//! Nothing is copied and every byte is looked at once or twice, by [`memchr`].
+//! Nothing is copied and every byte is looked at once or twice, by `memchr`.
 //!
 //! Paragraphs are separated by empty lines, as in the indices of an archive. A line that begins
 //! with a space or a tab continues the field above it; one that begins with `#` is a comment

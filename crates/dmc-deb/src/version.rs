@@ -219,7 +219,8 @@ mod tests {
             .stderr(std::process::Stdio::null())
             .spawn()
             .unwrap();
-        let input: String = pairs.iter().map(|(a, b)| format!("{a} {b}\n")).collect();
+        let lines: Vec<_> = pairs.iter().map(|(a, b)| format!("{a} {b}\n")).collect();
+        let input = lines.concat();
         let mut stdin = shell.stdin.take().unwrap();
         let writer = std::thread::spawn(move || {
             std::io::Write::write_all(&mut stdin, input.as_bytes()).unwrap();

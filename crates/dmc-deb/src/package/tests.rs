@@ -184,10 +184,9 @@ fn each_compression_is_read_and_its_end_checked() {
 fn each_wrong_archive_is_refused_by_name() {
     let (c, d) = (xz(&control()), xz(&data().end()));
     let v: (&str, &[u8]) = ("debian-binary", b"2.0\n");
-    let (c, d): ((&str, &[u8]), (&str, &[u8])) = (("control.tar.xz", &c), ("data.tar.xz", &d));
+    let c: (&str, &[u8]) = ("control.tar.xz", &c);
+    let d: (&str, &[u8]) = ("data.tar.xz", &d);
     let good = ar(&[v, c, d]);
-    let mut padding = good.clone();
-    padding.truncate(good.len() & !1);
     for (wrong, deb, wanted) in [
         ("nothing", vec![], "NotAr"),
         ("a zip", b"PK\x03\x04 and more".to_vec(), "NotAr"),
@@ -227,7 +226,7 @@ fn long_name(name: &str) -> Tar {
 }
 
 fn pax(record: &str) -> Tar {
-    let length = (record.len() + 2..).find(|n| n.to_string().len() + record.len() + 2 == *n);
+    let length = (record.len()..9999).find(|n| n.to_string().len() + record.len() + 2 == *n);
     let line = format!("{} {record}\n", length.unwrap());
     data().member("./pax", EntryType::XHeader, "", line.as_bytes()).file("./short", b"long")
 }
@@ -329,6 +328,15 @@ fn long_names_are_read_in_both_dialects() {
     }
 }
 
+/// Takes nothing.
+struct Full;
+
+impl Sink for Full {
+    fn entry(&mut self, _: Member, _: &[u8]) -> io::Result<()> {
+        Err(io::ErrorKind::StorageFull.into())
+    }
+}
+
 /// Gives some bytes, then fails.
 struct Failing<'a>(&'a [u8]);
 
@@ -347,12 +355,6 @@ fn failures_of_the_source_and_the_sink_are_told_apart_from_the_packages() {
     for cut in [0, 7, 40, 70, 100, deb.len() / 2, deb.len() - 10, deb.len()] {
         let error = unpack(Failing(&deb[..cut]), &LIMITS, &mut Kept::default()).unwrap_err();
         assert!(matches!(error, DebError::Read { .. }), "cut at {cut}: {error:?}");
-    }
-    struct Full;
-    impl Sink for Full {
-        fn entry(&mut self, _: Member, _: &[u8]) -> io::Result<()> {
-            Err(io::ErrorKind::StorageFull.into())
-        }
     }
     let error = unpack(&*deb, &LIMITS, &mut Full).unwrap_err();
     assert!(matches!(error, DebError::Sink { .. }), "{error:?}");

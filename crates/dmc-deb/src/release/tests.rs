@@ -39,15 +39,15 @@ fn sign(text: &str, certs: &[&Cert], at: UnixTime) -> Vec<u8> {
         let mut keys = cert.keys().with_policy(&policy, system(at)).for_signing().secret();
         keys.next().unwrap().key().clone().into_keypair().unwrap()
     });
-    let mut signed = Vec::new();
-    let mut signer = Signer::new(Message::new(&mut signed), pairs.next().unwrap()).unwrap();
+    let mut output = Vec::new();
+    let mut signer = Signer::new(Message::new(&mut output), pairs.next().unwrap()).unwrap();
     for pair in pairs {
         signer = signer.add_signer(pair).unwrap();
     }
     let mut message = signer.cleartext().creation_time(system(at)).build().unwrap();
     message.write_all(text.as_bytes()).unwrap();
     message.finalize().unwrap();
-    signed
+    output
 }
 
 fn keyring(certs: &[&Cert]) -> Keyring {
