@@ -3,35 +3,49 @@
 //! - [`ElfBuilder`] writes tiny programs and libraries for any architecture.
 //! - [`DebBuilder`] writes binary packages, honest or hostile.
 //! - [`SigningKey`] and [`clear_sign`] make keys and `InRelease` signatures.
+//! - [`FakeSuite`] and [`FakeArchive`] make a signed repository, [`Server`] serves it on loopback
+//!   and misbehaves on demand.
 //!
 //! Everything is deterministic but the keys. A crate uses it as a dev-dependency
 //! (`dmc-testkit = { workspace = true }`):
 //!
 //! ```
-//! use dmc_testkit::{DebBuilder, ElfBuilder};
+//! use dmc_testkit::{DebBuilder, ElfBuilder, FakeArchive, FakeSuite, Fault, Server, SigningKey};
 //! use dmc_types::Arch;
 //!
 //! let nginx = ElfBuilder::program(Arch::Amd64).needs("libc.so.6").build();
 //! let deb = DebBuilder::new("nginx", "1.26.3-3", "amd64")
 //!     .field("Depends", "libc6 (>= 2.34), nginx-common")
 //!     .executable("/usr/sbin/nginx", &nginx);
-//! let bytes = deb.build();
-//! assert!(bytes.starts_with(b"!<arch>\n"));
+//!
+//! let key = SigningKey::with_subkey("Archive <archive@example.org>");
+//! let mut archive = FakeArchive::of(&[FakeSuite::new("trixie").signed_by(&key).deb(deb)]);
+//! archive.edit("dists/trixie/main/binary-amd64/Packages.xz", |bytes| bytes.truncate(10));
+//!
+//! let server = Server::start(&archive);
+//! server.fault("dists/trixie/InRelease", 2, Fault::status(503));
+//! // … point the program at server.url(), with key.public_binary() as its keyring …
+//! assert_eq!(server.count("dists/trixie/InRelease"), 0);
 //! ```
 
 #![allow(
     clippy::expect_used,
     clippy::missing_panics_doc,
+    clippy::panic,
     reason = "the kit runs in tests only, where stopping at the first surprise is right"
 )]
 
+mod archive;
 mod deb;
 mod elf;
 mod key;
+mod server;
 
+pub use archive::{FakeArchive, FakeSuite, Hashes};
 pub use deb::{Compression, DebBuilder, Member, MemberKind};
 pub use elf::{ElfBuilder, HashStyle, NO_DEFAULT_LIB, loader};
 pub use key::{KEY_CREATED, SigningKey, clear_sign, clear_sign_sha1};
+pub use server::{Fault, Request, Server};
 
 use dmc_types::UnixTime;
 
