@@ -83,6 +83,6 @@ impl Archive {
             Some(file) => decode(&store, file, deb, &candidate).map(Some),
             None => Ok(None),
         };
-        Ok(on_processor("decoding a package", work).await??)
+        on_processor("decoding a package", work).await?
     }
 }

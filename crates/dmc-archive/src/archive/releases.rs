@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What an archive must be, and what is to be read of it.
-struct Site<'a> {
+struct Wanted<'a> {
     owner: Owner,
     name: &'a str,
     origin: Option<&'a str>,
@@ -41,7 +41,7 @@ impl Archive {
 
     async fn vendor_site(&self, spec: &SiteSpec) -> Result<Vec<AcceptedRelease>, ArchiveError> {
         let vendor = &self.spec.vendor;
-        let site = Site {
+        let wanted = Wanted {
             owner: Owner::Vendor(spec.role),
             name: &vendor.name,
             origin: Some(&vendor.origin),
@@ -51,14 +51,14 @@ impl Archive {
             archs: spec.archs.as_ref(),
         };
         let mirrors = mirror::candidates(spec, self.spec.mirror.as_ref(), &self.apt);
-        self.first_that_fits(&site, spec.role, mirrors).await
+        self.first_that_fits(&wanted, spec.role, mirrors).await
     }
 
     async fn third_party(
         &self,
         spec: &ThirdPartySpec,
     ) -> Result<Vec<AcceptedRelease>, ArchiveError> {
-        let site = Site {
+        let wanted = Wanted {
             owner: Owner::ThirdParty(spec.name.clone()),
             name: &spec.name,
             origin: spec.origin.as_deref(),
@@ -68,7 +68,7 @@ impl Archive {
             archs: spec.archs.as_ref(),
         };
         let mirror = Mirror::new(&spec.url, KnownFrom::ThirdParty, SignedBy::Machine);
-        self.read_site(&site, &mirror).await.map_err(|(_, error)| error)
+        self.read_site(&wanted, &mirror).await.map_err(|(_, error)| error)
     }
 
     /// Tries the mirrors in order. One of apt's configuration that is another archive, or cannot
@@ -76,7 +76,7 @@ impl Archive {
     /// found to be other archives.
     async fn first_that_fits(
         &self,
-        site: &Site<'_>,
+        wanted: &Wanted<'_>,
         role: Role,
         mirrors: Vec<Mirror>,
     ) -> Result<Vec<AcceptedRelease>, ArchiveError> {
@@ -87,15 +87,15 @@ impl Archive {
             if mirror.known_from == KnownFrom::Vendor && out_of_reach {
                 break;
             }
-            let (place, failure) = match self.read_site(site, &mirror).await {
+            let (place, failure) = match self.read_site(wanted, &mirror).await {
                 Ok(releases) => return Ok(releases),
                 Err((place, ArchiveError::Release(failure))) => (place, failure),
                 Err((_, other)) => return Err(other),
             };
             let from_apt = matches!(mirror.known_from, KnownFrom::Apt { .. });
-            let passes = failure.is_another_archive(role) || failure.is_out_of_reach();
-            if !(from_apt && place == 0 && passes) {
-                return Err(none_fits(site, passed, Some(failure)));
+            let harmless = failure.is_another_archive(role) || failure.is_out_of_reach();
+            if !(from_apt && place == 0 && harmless) {
+                return Err(none_fits(wanted, passed, Some(failure)));
             }
             out_of_reach |= failure.is_out_of_reach();
             let (url, why) = (shown(&mirror.url), failure.in_full());
@@ -103,25 +103,26 @@ impl Archive {
             passed.push(PassedOver { url, why });
             last = Some(failure);
         }
-        Err(none_fits(site, passed, last))
+        Err(none_fits(wanted, passed, last))
     }
 
     /// All pockets of a site from one mirror. The error names the place of the pocket.
     async fn read_site(
         &self,
-        site: &Site<'_>,
+        wanted: &Wanted<'_>,
         mirror: &Mirror,
     ) -> Result<Vec<AcceptedRelease>, (usize, ArchiveError)> {
-        let texts = join_all(site.suites.iter().map(|suite| self.in_release(mirror, suite))).await;
+        let texts =
+            join_all(wanted.suites.iter().map(|suite| self.in_release(mirror, suite))).await;
         let mut keys = None;
         let mut jobs = Vec::new();
-        for (place, (suite, text)) in site.suites.iter().zip(texts).enumerate() {
+        for (place, (suite, text)) in wanted.suites.iter().zip(texts).enumerate() {
             let text = text.map_err(|error| (place, error))?;
             if keys.is_none() {
-                keys = Some(self.keys(site, mirror).map_err(|error| (place, error))?);
+                keys = Some(self.keys(wanted, mirror).map_err(|error| (place, error))?);
             }
             if let Some(keys) = &keys {
-                jobs.push(self.accept(site, mirror, suite, text, Arc::clone(keys)));
+                jobs.push(self.accept(wanted, mirror, suite, text, Arc::clone(keys)));
             }
         }
         let mut accepted = Vec::new();
@@ -131,8 +132,13 @@ impl Archive {
         Ok(accepted)
     }
 
-    fn keys(&self, site: &Site<'_>, mirror: &Mirror) -> Result<Arc<Vec<Keyring>>, ArchiveError> {
-        let files = KeyFiles { root: &self.apt.root, keyrings: site.keyrings, vendor: site.name };
+    fn keys(
+        &self,
+        wanted: &Wanted<'_>,
+        mirror: &Mirror,
+    ) -> Result<Arc<Vec<Keyring>>, ArchiveError> {
+        let files =
+            KeyFiles { root: &self.apt.root, keyrings: wanted.keyrings, vendor: wanted.name };
         Ok(Arc::new(files.of(mirror)?))
     }
 
@@ -151,7 +157,7 @@ impl Archive {
 
     async fn accept(
         &self,
-        site: &Site<'_>,
+        wanted: &Wanted<'_>,
         mirror: &Mirror,
         suite: &Suite,
         text: Fetched,
@@ -159,7 +165,7 @@ impl Archive {
     ) -> Result<AcceptedRelease, ArchiveError> {
         let wish = Wish {
             suite: suite.clone(),
-            origin: site.origin.map(str::to_owned),
+            origin: wanted.origin.map(str::to_owned),
             now: self.spec.now,
             accept_expired: self.spec.accept_expired.contains(suite),
         };
@@ -186,20 +192,20 @@ impl Archive {
             release,
             suite: suite.clone(),
             mirror: mirror.clone(),
-            owner: site.owner.clone(),
-            components: site.components.to_vec(),
-            archs: site.archs.cloned(),
+            owner: wanted.owner.clone(),
+            components: wanted.components.to_vec(),
+            archs: wanted.archs.cloned(),
             news,
         })
     }
 }
 
 fn none_fits(
-    site: &Site<'_>,
+    wanted: &Wanted<'_>,
     passed: Vec<PassedOver>,
     last: Option<ReleaseFailure>,
 ) -> ArchiveError {
-    let suite = match site.suites.first() {
+    let suite = match wanted.suites.first() {
         Some(suite) => suite.clone(),
         // A site without pockets is asked for nothing, and nothing fails.
         None => return ArchiveError::Worker { task: "reading a site without suites" },

@@ -79,11 +79,10 @@ impl Packages {
         for part in &self.parts {
             for other in part.index.names() {
                 let other = other?;
-                let distance = if other.len().abs_diff(name.len()) > furthest {
+                if other.len().abs_diff(name.len()) > furthest {
                     continue;
-                } else {
-                    strsim::damerau_levenshtein(name, other)
-                };
+                }
+                let distance = strsim::damerau_levenshtein(name, other);
                 if distance <= furthest {
                     near.insert(other, distance);
                 }
@@ -103,14 +102,12 @@ impl Packages {
         let mut found = Vec::new();
         for part in self.parts.iter().filter(|part| owned(&part.pocket.owner)) {
             for row in part.index.packages(name.as_str())? {
-                match Candidate::from_row(&row, &part.pocket) {
-                    Some(candidate) => found.push(candidate),
-                    None => tracing::warn!(
-                        package = row.name,
-                        version = row.version,
-                        "an entry of the index is passed over: its version or architecture is none"
-                    ),
+                let candidate = Candidate::from_row(&row, &part.pocket);
+                if candidate.is_none() {
+                    let (package, version) = (row.name, row.version);
+                    tracing::warn!(package, version, "an entry that cannot be read is passed over");
                 }
+                found.extend(candidate);
             }
         }
         Ok(found)

@@ -103,9 +103,10 @@ impl PackageIndex {
         let (mut low, mut high) = (0, self.count(table));
         while low < high {
             let middle = low + (high - low) / 2;
-            match before(self.name(table, middle)?) {
-                true => low = middle + 1,
-                false => high = middle,
+            if before(self.name(table, middle)?) {
+                low = middle + 1;
+            } else {
+                high = middle;
             }
         }
         Ok(low)

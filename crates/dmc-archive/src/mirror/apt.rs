@@ -87,7 +87,8 @@ fn files(root: &Utf8Path) -> Result<Vec<Utf8PathBuf>, MirrorError> {
         // apt takes names of letters, digits, `_`, `-` and `.` only; others are not UTF-8 either.
         let Ok(name) = entry.map_err(unreadable)?.file_name().into_string() else { continue };
         let taken = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b));
-        if taken && (name.ends_with(".list") || name.ends_with(".sources")) {
+        let extension = name.rsplit_once('.').map(|(_, extension)| extension);
+        if taken && matches!(extension, Some("list" | "sources")) {
             names.push(name);
         }
     }

@@ -170,17 +170,17 @@ impl Store {
         Ok(())
     }
 
-    pub(crate) fn path(&self, shelf: Shelf, name: &str) -> Utf8PathBuf {
-        self.root.join(shelf.name()).join(name)
+    pub(crate) fn path(&self, at: Shelf, name: &str) -> Utf8PathBuf {
+        self.root.join(at.name()).join(name)
     }
 
-    pub(crate) fn exists(&self, shelf: Shelf, name: &str) -> bool {
-        self.path(shelf, name).is_file()
+    pub(crate) fn exists(&self, at: Shelf, name: &str) -> bool {
+        self.path(at, name).is_file()
     }
 
     /// Opens an object; none where it is absent.
-    pub(crate) fn open_file(&self, shelf: Shelf, name: &str) -> Result<Option<File>, StoreError> {
-        let path = self.path(shelf, name);
+    pub(crate) fn open_file(&self, at: Shelf, name: &str) -> Result<Option<File>, StoreError> {
+        let path = self.path(at, name);
         match File::open(&path) {
             Ok(file) => Ok(Some(file)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -189,8 +189,8 @@ impl Store {
     }
 
     /// Makes the folder of a shelf, where it is missing.
-    pub(crate) fn folder(&self, shelf: Shelf) -> Result<Utf8PathBuf, StoreError> {
-        let folder = self.root.join(shelf.name());
+    pub(crate) fn folder(&self, at: Shelf) -> Result<Utf8PathBuf, StoreError> {
+        let folder = self.root.join(at.name());
         if self.is_read_only() {
             return Err(StoreError::ReadOnly { path: folder });
         }
@@ -201,8 +201,8 @@ impl Store {
     }
 
     /// Begins an object: a file without its name yet, gone again if it is dropped.
-    pub(crate) fn start(&self, shelf: Shelf) -> Result<Unfinished, StoreError> {
-        let folder = self.folder(shelf)?;
+    pub(crate) fn start(&self, at: Shelf) -> Result<Unfinished, StoreError> {
+        let folder = self.folder(at)?;
         let file = tempfile::Builder::new()
             .prefix(".new-")
             .permissions(fs::Permissions::from_mode(0o644))
@@ -211,13 +211,8 @@ impl Store {
         Ok(Unfinished { file, folder })
     }
 
-    pub(crate) fn write(
-        &self,
-        shelf: Shelf,
-        name: &str,
-        parts: &[&[u8]],
-    ) -> Result<(), StoreError> {
-        let mut new = self.start(shelf)?;
+    pub(crate) fn write(&self, at: Shelf, name: &str, parts: &[&[u8]]) -> Result<(), StoreError> {
+        let mut new = self.start(at)?;
         for part in parts {
             new.file
                 .write_all(part)
@@ -227,19 +222,14 @@ impl Store {
     }
 
     /// Gives a complete file of this store (a download) its place.
-    pub(crate) fn adopt(
-        &self,
-        from: &Utf8Path,
-        shelf: Shelf,
-        name: &str,
-    ) -> Result<(), StoreError> {
-        let to = self.folder(shelf)?.join(name);
+    pub(crate) fn adopt(&self, from: &Utf8Path, at: Shelf, name: &str) -> Result<(), StoreError> {
+        let to = self.folder(at)?.join(name);
         fs::rename(from, &to).map_err(|source| StoreError::io("write", &to, source))
     }
 
     /// Removes what turned out to be damaged, so that it is made again, and says so.
-    pub(crate) fn discard(&self, shelf: Shelf, name: &str, why: &str) {
-        let path = self.path(shelf, name);
+    pub(crate) fn discard(&self, at: Shelf, name: &str, why: &str) {
+        let path = self.path(at, name);
         tracing::warn!(%path, why, "a damaged object in the store is made again");
         if !self.is_read_only()
             && let Err(error) = fs::remove_file(&path)

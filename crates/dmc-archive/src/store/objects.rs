@@ -107,14 +107,14 @@ impl Store {
     /// it is absent or damaged (it is removed).
     pub(crate) fn verified(
         &self,
-        shelf: Shelf,
+        at: Shelf,
         name: &str,
         digest: &Sha256,
     ) -> Result<Option<File>, StoreError> {
-        let Some(mut file) = self.open_file(shelf, name)? else {
+        let Some(mut file) = self.open_file(at, name)? else {
             return Ok(None);
         };
-        let read = |source| StoreError::io("read", &self.path(shelf, name), source);
+        let read = |source| StoreError::io("read", &self.path(at, name), source);
         let mut hash = sha2::Sha256::new();
         let mut chunk = vec![0; 128 * 1024];
         loop {
@@ -124,7 +124,7 @@ impl Store {
             }
         }
         if <[u8; 32]>::from(hash.finalize()) != *digest.as_bytes() {
-            self.discard(shelf, name, "its digest is wrong");
+            self.discard(at, name, "its digest is wrong");
             return Ok(None);
         }
         file.rewind().map_err(read)?;

@@ -77,9 +77,9 @@ pub enum FetchCause {
     #[error("its digest is {found} instead of {expected}")]
     Digest {
         /// What was computed.
-        found: Checksum,
+        found: Box<Checksum>,
         /// What the signed index says.
-        expected: Checksum,
+        expected: Box<Checksum>,
     },
     /// The server answered a request for a part with another part.
     #[error("the server sent another part of the file than was asked for")]

@@ -33,7 +33,7 @@ impl<'a> Exchange<'a> {
         // The semaphore is never closed; without a permit the request is merely not counted.
         let _permit = permits.acquire().await.ok();
         let mut response = self.request(sink.received(), line.shared).await?;
-        let announced = self.place(&response, sink, line)?;
+        let announced = Self::place(&response, sink, line)?;
         self.validator = validator(response.headers());
         while let Some(chunk) = response.chunk().await.map_err(network)? {
             sink.append(&chunk)?;
@@ -74,7 +74,6 @@ impl<'a> Exchange<'a> {
     /// Settles where the body goes: behind what is there, or in its place. Gives the length that
     /// the whole file has by the server's word.
     fn place(
-        &self,
         response: &Response,
         sink: &mut Sink,
         line: &mut Line<'_>,
@@ -152,7 +151,7 @@ fn content_range(headers: &HeaderMap) -> Option<(u64, u64)> {
     (first <= last && last.checked_add(1)? == total).then_some((first, total))
 }
 
-/// A validator that vouches for equal bytes: a strong ETag, else a date.
+/// A validator that vouches for equal bytes: a strong `ETag`, else a date.
 fn validator(headers: &HeaderMap) -> Option<HeaderValue> {
     let strong = |tag: &&HeaderValue| !tag.as_bytes().starts_with(b"W/");
     headers.get(ETAG).filter(strong).or_else(|| headers.get(LAST_MODIFIED)).cloned()

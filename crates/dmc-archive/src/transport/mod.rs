@@ -171,13 +171,13 @@ impl Transport {
         &self,
         wanted: &Wanted,
         store: &Store,
-        shelf: Shelf,
+        at: Shelf,
         name: fn(&Sha256) -> String,
     ) -> Result<Sha256, FetchError> {
         let failed = |cause| FetchError::new(&wanted.url, 0, cause);
         let part = Part::open(store, &wanted.checksum).await.map_err(|e| failed(e.into()))?;
         if let Checksum::Sha256(digest) = &wanted.checksum
-            && store.exists(shelf, &name(digest))
+            && store.exists(at, &name(digest))
         {
             // Another process was faster.
             part.remove();
@@ -193,7 +193,7 @@ impl Transport {
         }
         match sink.verify() {
             Ok(digest) => {
-                sink.keep(store, shelf, &name(&digest)).map_err(|e| failed(e.into()))?;
+                sink.keep(store, at, &name(&digest)).map_err(|e| failed(e.into()))?;
                 Ok(digest)
             }
             Err(cause) => {

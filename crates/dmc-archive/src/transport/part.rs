@@ -107,8 +107,8 @@ impl Part {
     }
 
     /// Moves the verified file to its shelf.
-    pub(super) fn keep(self, store: &Store, shelf: Shelf, name: &str) -> Result<(), StoreError> {
-        store.adopt(&self.path, shelf, name)
+    pub(super) fn keep(self, store: &Store, at: Shelf, name: &str) -> Result<(), StoreError> {
+        store.adopt(&self.path, at, name)
     }
 
     pub(super) fn remove(self) {

@@ -13,7 +13,7 @@ pub(super) struct Sink {
 
 enum Target {
     Memory(Vec<u8>),
-    Part(Part),
+    Part(Box<Part>),
 }
 
 /// What is known of the size beforehand.
@@ -30,7 +30,7 @@ impl Sink {
 
     pub(super) fn part(part: Part, wanted: &Wanted) -> Self {
         let bound = Bound::Exactly(wanted.size, wanted.checksum);
-        Self { target: Target::Part(part), bound }
+        Self { target: Target::Part(Box::new(part)), bound }
     }
 
     pub(super) fn received(&self) -> u64 {
@@ -102,6 +102,7 @@ impl Sink {
                     return Err(FetchCause::Size { found: part.length(), expected: size });
                 }
                 if found != expected {
+                    let (found, expected) = (Box::new(found), Box::new(expected));
                     return Err(FetchCause::Digest { found, expected });
                 }
                 Ok(digest)
@@ -111,9 +112,9 @@ impl Sink {
         }
     }
 
-    pub(super) fn keep(self, store: &Store, shelf: Shelf, name: &str) -> Result<(), StoreError> {
+    pub(super) fn keep(self, store: &Store, at: Shelf, name: &str) -> Result<(), StoreError> {
         match self.target {
-            Target::Part(part) => part.keep(store, shelf, name),
+            Target::Part(part) => part.keep(store, at, name),
             Target::Memory(_) => Ok(()),
         }
     }
