@@ -191,6 +191,12 @@ impl Piece<'_> {
         Ok(Assembled { plain, key: PieceKey(finish(key)), contents })
     }
 
+    /// How many entries it holds.
+    #[cfg(test)]
+    pub(super) const fn paths(&self) -> usize {
+        self.entries.len()
+    }
+
     /// Feeds what the piece's key is made of to a key of the whole layer.
     pub(super) fn add_to(&self, key: &mut sha2::Sha256) {
         let mut head = Vec::new();

@@ -1,1 +1,406 @@
+use super::*;
+use crate::sha256::sha256;
+use crate::tree::{Content, FileTree, Node, NodeKind, SourceError, StoredContent};
+use dmc_types::ImagePath;
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+/// Objects by digest, as a caller's store has them.
+#[derive(Default)]
+struct Store(BTreeMap<Sha256, Vec<u8>>);
+
+impl Store {
+    fn content(&mut self, bytes: &[u8]) -> Content {
+        let (digest, object) = (sha256(bytes), sha256(&[b"object", bytes].concat()));
+        self.0.insert(object, [b"12345", bytes].concat());
+        Content::Stored(StoredContent { digest, size: bytes.len() as u64, object, offset: 5 })
+    }
+}
+
+impl ContentSource for Store {
+    fn append(&self, content: &StoredContent, into: &mut Vec<u8>) -> Result<(), SourceError> {
+        let object = self.0.get(&content.object).ok_or("no such object")?;
+        let start = usize::try_from(content.offset)?;
+        let end = start + usize::try_from(content.size)?;
+        into.extend_from_slice(&object[start..end.min(object.len())]);
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct Pieces {
+    kept: Mutex<BTreeMap<PieceKey, Vec<u8>>>,
+    puts: AtomicUsize,
+}
+
+impl PieceStore for Pieces {
+    fn get(&self, key: &PieceKey) -> Option<Vec<u8>> {
+        self.kept.lock().unwrap().get(key).cloned()
+    }
+
+    fn put(&self, key: &PieceKey, value: &[u8]) {
+        self.puts.fetch_add(1, Ordering::Relaxed);
+        self.kept.lock().unwrap().insert(*key, value.to_vec());
+    }
+}
+
+fn path(text: &str) -> ImagePath {
+    ImagePath::parse(text).unwrap()
+}
+
+/// Bytes that compress somewhat, and look the same on every machine.
+fn noise(seed: u32, length: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(2_654_435_761) | 1;
+    std::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        state.to_le_bytes()[0] & 0x1f
+    })
+    .take(length)
+    .collect()
+}
+
+/// Many small files, some large ones, links: several pieces.
+fn sample(store: &mut Store) -> FileTree {
+    let mut tree = FileTree::new();
+    for n in 0..200_u32 {
+        let content = store.content(&noise(n, 100 + 57 * n as usize));
+        tree.insert(path(&format!("/usr/lib/python/m{n:03}.py")), Node::file(content, 5)).unwrap();
+    }
+    for (name, size) in [("libc.so.6", 300_000), ("libz.so.1", 262_144), ("libm.so.6", 262_143)] {
+        let content = store.content(&noise(7, size));
+        tree.insert(path(&format!("/usr/lib/{name}")), Node::file(content, 6)).unwrap();
+    }
+    tree.insert(path("/etc/passwd"), Node::file(b"root".to_vec().into(), 7)).unwrap();
+    tree.insert(path("/lib"), Node::symlink("usr/lib", 7)).unwrap();
+    tree
+}
+
+fn write(
+    tree: &SealedTree,
+    store: &Store,
+    pieces: &dyn PieceStore,
+    compression: Compression,
+) -> Result<(Layer, Vec<u8>), LayerError> {
+    let mut bytes = Vec::new();
+    let layer = write_layer(tree, store, pieces, compression, &mut bytes)?;
+    Ok((layer, bytes))
+}
+
+fn gunzip(bytes: &[u8]) -> Vec<u8> {
+    let mut tar = Vec::new();
+    flate2::read::MultiGzDecoder::new(bytes).read_to_end(&mut tar).unwrap();
+    tar
+}
+
+#[test]
+fn layers_are_the_same_with_a_full_store_an_empty_one_and_none_on_any_number_of_threads() {
+    let mut store = Store::default();
+    let tree = sample(&mut store).seal(9).unwrap();
+    let pieces = Pieces::default();
+    let (layer, bytes) = write(&tree, &store, &NoPieces, Compression::Gzip).unwrap();
+    for threads in [1, 2, 7] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        for pieces in [&NoPieces as &dyn PieceStore, &pieces, &pieces] {
+            let again = pool.install(|| write(&tree, &store, pieces, Compression::Gzip)).unwrap();
+            assert_eq!(again.0, layer, "{threads} threads");
+            assert!(again.1 == bytes, "{threads} threads");
+        }
+    }
+    let made = pieces.puts.load(Ordering::Relaxed);
+    assert_eq!(made, pieces.kept.lock().unwrap().len(), "each piece is compressed once");
+    assert!(made > 8, "{made} pieces are too few to prove anything");
+}
+
+#[test]
+fn the_bytes_are_those_of_the_first_release() {
+    let mut store = Store::default();
+    let tree = sample(&mut store).seal(9).unwrap();
+    for (compression, digest) in [
+        ("gzip", "be8c07dc98086cc9166cf163f82ab1f8eefc9eb10754d6fe66bc3106c12ba8c2"),
+        ("zstd:3", "f80b3740783608fe5004733c52a9e3c83c360c879af82a640ee0c1c46910b256"),
+    ] {
+        let layer = write(&tree, &store, &NoPieces, compression.parse().unwrap()).unwrap().0;
+        assert_eq!(
+            layer.diff_id.to_string(),
+            "509a44351f0aed3c07c41f2464c9a051053072759ff471f4814c242a58e36851"
+        );
+        assert_eq!(
+            layer.digest.to_string(),
+            digest,
+            "{compression}: if a new compressor is the cause, raise the number of the format"
+        );
+    }
+}
+
+#[test]
+fn a_layer_is_what_its_digests_say_and_begins_with_a_plain_gzip_header() {
+    let mut store = Store::default();
+    let tree = sample(&mut store).seal(9).unwrap();
+    let (layer, bytes) = write(&tree, &store, &NoPieces, Compression::Gzip).unwrap();
+    assert_eq!((layer.digest, layer.size), (sha256(&bytes), bytes.len() as u64));
+    let tar = gunzip(&bytes);
+    assert_eq!((layer.diff_id, layer.uncompressed_size), (sha256(&tar), tar.len() as u64));
+    assert_eq!(bytes[..10], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff]);
+    assert!(tar.ends_with(&tar::END));
+    let (zstd, bytes) = write(&tree, &store, &NoPieces, "zstd:1".parse().unwrap()).unwrap();
+    assert_eq!(zstd.digest, sha256(&bytes));
+    assert_eq!(zstd.diff_id, layer.diff_id);
+    assert!(zstd::decode_all(&bytes[..]).unwrap() == tar);
+}
+
+#[test]
+fn a_change_leaves_the_pieces_elsewhere_as_they_are() {
+    let mut store = Store::default();
+    let before = sample(&mut store);
+    let pieces = Pieces::default();
+    write(&before.clone().seal(9).unwrap(), &store, &pieces, Compression::Gzip).unwrap();
+    let all = pieces.puts.load(Ordering::Relaxed);
+    let mut added = before.clone();
+    added.insert(path("/usr/lib/python/m000a.py"), Node::file(noise(1, 9000).into(), 5)).unwrap();
+    let mut changed = before.clone();
+    changed.replace(path("/usr/lib/python/m100.py"), Node::file(noise(1, 50).into(), 5)).unwrap();
+    for (summary, tree) in [("a file more", added), ("another file", changed)] {
+        pieces.puts.store(0, Ordering::Relaxed);
+        write(&tree.seal(9).unwrap(), &store, &pieces, Compression::Gzip).unwrap();
+        let made = pieces.puts.load(Ordering::Relaxed);
+        assert!((1..=4).contains(&made), "{summary}: {made} of {all} pieces were made again");
+    }
+}
+
+#[test]
+fn large_files_stand_alone_and_others_share_up_to_a_limit() {
+    let mut store = Store::default();
+    let tree = sample(&mut store).seal(9).unwrap();
+    let pieces = piece::cut(&tree);
+    assert_eq!(pieces.iter().map(Piece::paths).sum::<usize>(), tree.len());
+    for piece in &pieces {
+        assert!(piece.paths() == 1 || piece.size <= 256 << 10, "{} bytes shared", piece.size);
+    }
+    assert!(pieces.iter().filter(|piece| piece.size >= 256 << 10).count() >= 2);
+    let batches: Vec<usize> = batches(&pieces).map(<[Piece<'_>]>::len).collect();
+    assert_eq!(batches.iter().sum::<usize>(), pieces.len());
+}
+
+#[test]
+fn a_poisoned_store_of_pieces_cannot_change_a_layer() {
+    let mut store = Store::default();
+    let tree = sample(&mut store).seal(9).unwrap();
+    let pieces = Pieces::default();
+    let (_, wanted) = write(&tree, &store, &pieces, Compression::Gzip).unwrap();
+    let sound = pieces.kept.lock().unwrap().clone();
+    let other = sound.values().next().unwrap().clone();
+    let poisons: [(&str, &dyn Fn(&mut Vec<u8>)); 7] = [
+        ("empty", &|value| value.clear()),
+        ("shortened", &|value| value.truncate(value.len() - 1)),
+        ("a header alone", &|value| value.truncate(10)),
+        ("lengthened", &|value| value.push(0)),
+        ("a bit in the middle", &|value| {
+            let middle = value.len() / 2;
+            value[middle] ^= 1;
+        }),
+        ("a bit of the header", &|value| value[9] ^= 1),
+        ("another piece", &|value| value.clone_from(&other)),
+    ];
+    for (summary, poison) in poisons {
+        let mut poisoned = sound.clone();
+        poisoned.values_mut().for_each(poison);
+        *pieces.kept.lock().unwrap() = poisoned;
+        let (_, bytes) = write(&tree, &store, &pieces, Compression::Gzip).unwrap();
+        assert!(bytes == wanted, "{summary}: the layer changed");
+        assert!(*pieces.kept.lock().unwrap() == sound, "{summary}: the store was not repaired");
+    }
+}
+
+#[test]
+fn damaged_contents_are_named_with_or_without_stored_pieces() {
+    let mut store = Store::default();
+    let tree = sample(&mut store).seal(9).unwrap();
+    let filled = Pieces::default();
+    write(&tree, &store, &filled, Compression::Gzip).unwrap();
+    let NodeKind::File(Content::Stored(content)) =
+        &tree.get(&path("/usr/lib/libc.so.6")).unwrap().kind
+    else {
+        panic!("the sample has changed");
+    };
+    let object = store.0[&content.object].clone();
+    let damages: [(&str, &dyn Fn(&mut Vec<u8>), &str); 3] = [
+        ("a bit", &|bytes| bytes[1000] ^= 4, "`/usr/lib/libc.so.6` are damaged: 300000 bytes"),
+        ("cut", &|bytes| bytes.truncate(100), "`/usr/lib/libc.so.6` are damaged: 95 bytes"),
+        ("none", &|bytes| bytes.clear(), "the contents of `/usr/lib/libc.so.6`"),
+    ];
+    for (summary, damage, wanted) in damages {
+        let mut bytes = object.clone();
+        damage(&mut bytes);
+        store.0.insert(content.object, bytes);
+        if summary == "none" {
+            store.0.remove(&content.object);
+        }
+        for (pieces, compression) in
+            [(&NoPieces as &dyn PieceStore, "gzip"), (&filled, "gzip"), (&NoPieces, "zstd:1")]
+        {
+            let error = write(&tree, &store, pieces, compression.parse().unwrap()).unwrap_err();
+            assert!(error.to_string().contains(wanted), "{summary}, {compression}: {error}");
+            let (LayerError::Corrupted { object, .. } | LayerError::Source { object, .. }) = error
+            else {
+                panic!("{summary}: the object is not named");
+            };
+            assert_eq!(object, content.object);
+        }
+    }
+}
+
+#[test]
+fn a_writer_that_fails_is_reported() {
+    struct Full;
+    impl Write for Full {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::StorageFull.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut store = Store::default();
+    let tree = sample(&mut store).seal(9).unwrap();
+    for compression in ["gzip", "zstd:1"] {
+        let compression = compression.parse().unwrap();
+        let error = write_layer(&tree, &store, &NoPieces, compression, &mut Full).unwrap_err();
+        assert!(matches!(error, LayerError::Write(_)), "{error}");
+        assert!(error.hint().contains("free space"));
+    }
+}
+
+#[test]
+fn equal_keys_mean_equal_layers() {
+    let mut store = Store::default();
+    let tree = sample(&mut store);
+    let key = |tree: &FileTree, compression: &str| {
+        layer_key(&tree.clone().seal(9).unwrap(), compression.parse().unwrap())
+    };
+    assert_eq!(key(&tree, "gzip"), key(&tree.clone(), "gzip"));
+    let mut other = tree.clone();
+    other.replace(path("/etc/passwd"), Node::file(b"roof".to_vec().into(), 7)).unwrap();
+    assert_ne!(key(&tree, "gzip"), key(&other, "gzip"));
+    assert_ne!(key(&tree, "gzip"), key(&tree, "zstd:3"));
+    assert_ne!(key(&tree, "zstd:4"), key(&tree, "zstd:3"));
+}
+
+#[test]
+fn an_empty_tree_is_an_empty_tar() {
+    let tree = FileTree::new().seal(0).unwrap();
+    let (layer, bytes) = write(&tree, &Store::default(), &NoPieces, Compression::Gzip).unwrap();
+    assert_eq!(gunzip(&bytes), tar::END);
+    assert_eq!(layer.uncompressed_size, 1024);
+}
+
+/// What the `tar` crate reads of one member.
+#[derive(Debug, PartialEq, Eq)]
+struct Member {
+    name: Vec<u8>,
+    kind: u8,
+    mode: u32,
+    owner: (u64, u64),
+    time: u64,
+    link: Vec<u8>,
+    bytes: Vec<u8>,
+}
+
+fn members(tar: &[u8]) -> Vec<Member> {
+    let mut archive = ::tar::Archive::new(tar);
+    let read = |entry: io::Result<::tar::Entry<'_, &[u8]>>| {
+        let mut entry = entry.unwrap();
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes).unwrap();
+        let header = entry.header();
+        assert_eq!(header.username_bytes(), Some(&b""[..]));
+        Member {
+            name: entry.path_bytes().into_owned(),
+            kind: header.entry_type().as_byte(),
+            mode: header.mode().unwrap(),
+            owner: (header.uid().unwrap(), header.gid().unwrap()),
+            time: header.mtime().unwrap(),
+            link: entry.link_name_bytes().unwrap_or_default().into_owned(),
+            bytes,
+        }
+    };
+    archive.entries().unwrap().map(read).collect()
+}
+
+fn expected(path: &ImagePath, node: &Node) -> Member {
+    let (kind, link, bytes) = match &node.kind {
+        NodeKind::Directory => (b'5', &b""[..], &b""[..]),
+        NodeKind::File(Content::Inline(bytes)) => (b'0', &b""[..], &bytes[..]),
+        NodeKind::File(Content::Stored(_)) => panic!("contents are inline here"),
+        NodeKind::Symlink(target) => (b'2', &target[..], &b""[..]),
+        NodeKind::Hardlink(target) => (b'1', target.relative(), &b""[..]),
+    };
+    let slash: &[u8] = if kind == b'5' { b"/" } else { b"" };
+    Member {
+        name: [path.relative(), slash].concat(),
+        kind,
+        mode: node.mode,
+        owner: (node.uid.into(), node.gid.into()),
+        time: u64::try_from(node.time).unwrap(),
+        link: link.to_vec(),
+        bytes: bytes.to_vec(),
+    }
+}
+
+fn any_name() -> impl Strategy<Value = Vec<u8>> {
+    let short = prop::sample::select(vec![&b"a"[..], b"b", b"usr", b"\xff\xfe", b"\xc3\xa9"]);
+    let long = (90_usize..160).prop_map(|length| vec![b'n'; length]);
+    prop_oneof![4 => short.prop_map(<[u8]>::to_vec), 1 => long]
+}
+
+fn any_path() -> impl Strategy<Value = ImagePath> {
+    prop::collection::vec(any_name(), 1..5)
+        .prop_map(|parts| ImagePath::root().join(parts.join(&b'/')).unwrap())
+}
+
+fn any_node() -> impl Strategy<Value = Node> {
+    // The `tar` crate ends a pax record at the first newline, whatever its length says.
+    let target = prop::collection::vec(11_u8..=255, 1..200);
+    let kind = prop_oneof![
+        Just(NodeKind::Directory),
+        prop::collection::vec(any::<u8>(), 0..2000).prop_map(|b| NodeKind::File(b.into())),
+        target.prop_map(NodeKind::Symlink),
+        any_path().prop_map(NodeKind::Hardlink),
+    ];
+    (0_u32..=0o777, 0_u32..=0o7_777_777, 0_u32..=0o7_777_777, 0_i64..=0o77_777_777_777, kind)
+        .prop_map(|(mode, uid, gid, time, kind)| Node { mode, uid, gid, time, kind })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn any_tree_reads_back_from_its_layer(
+        nodes in prop::collection::vec((any_path(), any_node()), 0..40)
+    ) {
+        let mut tree = FileTree::new();
+        for (path, node) in nodes {
+            // What cannot be linked when it comes is left out; what clashes is refused.
+            let dangling = matches!(
+                &node.kind,
+                NodeKind::Hardlink(to)
+                    if !matches!(tree.get(to), Some(Node { kind: NodeKind::File(_), .. }))
+            );
+            if !dangling {
+                let _ = tree.insert(path, node);
+            }
+        }
+        let tree = tree.seal(3).unwrap();
+        let (layer, bytes) =
+            write(&tree, &Store::default(), &NoPieces, Compression::Gzip).unwrap();
+        let tar = gunzip(&bytes);
+        prop_assert_eq!(sha256(&tar), layer.diff_id);
+        let wanted: Vec<Member> = tree.iter().map(|(path, node)| expected(path, node)).collect();
+        prop_assert_eq!(members(&tar), wanted);
+    }
+}

@@ -66,6 +66,7 @@ impl Layout {
         let path = self.blob_path(&layer.digest);
         let failed = |e| LayoutError::io("write", &path, e);
         let file = file.into_inner().map_err(|e| failed(e.into_error()))?;
+        file.as_file().sync_data().map_err(failed)?;
         file.persist(&path).map_err(|e| failed(e.error))?;
         Ok(layer)
     }

@@ -4,8 +4,9 @@
 //! file in the layout's folder first and is renamed when it is complete, so that a reader sees the
 //! old or the new and an interrupted run leaves nothing but a file that [`Layout::collect_garbage`]
 //! removes. `index.json` is changed under a lock on `oci-layout`. Modes do not depend on the umask.
-//! Nothing is flushed to the platter: after a power cut a rerun writes everything again, and what
-//! is read is checked. Follows the OCI image specification 1.1, "Image Layout".
+//! Layers and `index.json` reach the disk before they are renamed, as later runs trust a layer of
+//! the right size; the few small documents are compared byte for byte whenever they are written.
+//! Follows the OCI image specification 1.1, "Image Layout".
 
 mod blobs;
 mod error;
@@ -86,17 +87,15 @@ impl Layout {
     fn create(&self) -> Result<(), LayoutError> {
         let listing =
             self.root.read_dir_utf8().map_err(|e| LayoutError::io("read", &self.root, e))?;
-        // Another dmc may be making the same layout just now.
-        let foreign = listing.flatten().any(|item| {
-            !["blobs", "oci-layout"].contains(&item.file_name())
-                && !item.file_name().starts_with(TEMPORARY)
-        });
-        if foreign {
+        let foreign = listing
+            .flatten()
+            .any(|item| item.file_name() != "blobs" && !item.file_name().starts_with(TEMPORARY));
+        // Another dmc may have made the layout just now.
+        if foreign && self.marker()?.is_none() {
             return Err(LayoutError::NotALayout { path: self.root.clone() });
         }
         let path = self.root.join("oci-layout");
-        self.write_new(&path, br#"{"imageLayoutVersion":"1.0.0"}"#)?;
-        Ok(())
+        self.write_new(&path, br#"{"imageLayoutVersion":"1.0.0"}"#)
     }
 
     fn marker(&self) -> Result<Option<Marker>, LayoutError> {
@@ -127,6 +126,14 @@ impl Layout {
         let mut file = self.temporary()?;
         file.write_all(bytes).map_err(|e| LayoutError::io("write", path, e))?;
         file.persist(path).map(drop).map_err(|e| LayoutError::io("write", path, e.error))
+    }
+
+    fn write_durably(&self, path: &Utf8Path, bytes: &[u8]) -> Result<(), LayoutError> {
+        let failed = |e| LayoutError::io("write", path, e);
+        let mut file = self.temporary()?;
+        file.write_all(bytes).map_err(failed)?;
+        file.as_file().sync_data().map_err(failed)?;
+        file.persist(path).map(drop).map_err(|e| failed(e.error))
     }
 
     /// Leaves a file that is there already as it is.

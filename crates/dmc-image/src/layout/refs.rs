@@ -84,7 +84,7 @@ impl Layout {
         if after == before && path.is_file() {
             return Ok(());
         }
-        self.write_replacing(&path, &after.to_json())
+        self.write_durably(&path, &after.to_json())
     }
 }
 

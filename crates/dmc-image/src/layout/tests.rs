@@ -1,1 +1,283 @@
+use super::*;
+use crate::layer::{Compression, NoPieces};
+use crate::oci::{Annotations, Descriptor, ImageConfig, RunConfig, media_type};
+use crate::tree::{ContentSource, FileTree, Node, SealedTree, SourceError, StoredContent};
+use dmc_types::{Arch, ImagePath};
+use std::time::{Duration, SystemTime};
+use tempfile::TempDir;
 
+struct NoContents;
+
+impl ContentSource for NoContents {
+    fn append(&self, _: &StoredContent, _: &mut Vec<u8>) -> Result<(), SourceError> {
+        Err("nothing is stored here".into())
+    }
+}
+
+fn folder() -> (TempDir, Utf8PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = Utf8Path::from_path(folder.path()).unwrap().join("out");
+    (folder, path)
+}
+
+fn tree(text: &str) -> SealedTree {
+    let mut tree = FileTree::new();
+    let file = Node::file(text.as_bytes().to_vec().into(), 1);
+    tree.insert(ImagePath::parse("/etc/motd").unwrap(), file).unwrap();
+    tree.seal(1).unwrap()
+}
+
+fn write_index(layout: &Layout, text: &str) -> Descriptor {
+    let tree = tree(text);
+    let layer = layout.write_layer(&tree, &NoContents, &NoPieces, Compression::Gzip).unwrap();
+    let manifests = [Arch::Amd64.oci(), Arch::Arm64.oci()].map(|platform| {
+        let config = ImageConfig::new(platform, 1, RunConfig::default(), &layer, "dmc");
+        layout.write_image(platform, &config, &layer, Annotations::new()).unwrap()
+    });
+    layout.write_index(manifests.into(), Annotations::new()).unwrap()
+}
+
+fn reference(name: &str, tag: &str) -> Reference {
+    let name = RefName::new(name.parse().unwrap(), tag).unwrap();
+    Reference { full: format!("localhost/{name}"), name }
+}
+
+fn tag(layout: &Layout, target: &Descriptor, names: &[(&str, &str)]) {
+    let names: Vec<Reference> = names.iter().map(|(name, tag)| reference(name, tag)).collect();
+    layout.tag(target, &names).unwrap();
+}
+
+fn names(layout: &Layout) -> Vec<String> {
+    layout.refs().unwrap().into_iter().map(|(name, _)| name).collect()
+}
+
+fn blobs(layout: &Layout) -> usize {
+    layout.root().join("blobs/sha256").read_dir_utf8().unwrap().count()
+}
+
+/// Makes everything in a layout look old.
+fn age(layout: &Layout) {
+    let hour_ago = SystemTime::now() - Duration::from_secs(3600);
+    for folder in [layout.root().to_owned(), layout.root().join("blobs/sha256")] {
+        for item in folder.read_dir_utf8().unwrap().flatten() {
+            File::open(item.path()).unwrap().set_modified(hour_ago).unwrap();
+        }
+    }
+}
+
+#[test]
+fn names_are_replaced_together_and_others_stay_in_a_stable_order() {
+    let (_folder, root) = folder();
+    let layout = Layout::open_or_create(&root).unwrap();
+    let (one, two) = (write_index(&layout, "one"), write_index(&layout, "two"));
+    tag(&layout, &one, &[("nginx", "latest"), ("nginx", "1.26.2"), ("adminer", "5")]);
+    tag(&layout, &two, &[("nginx", "1.26.3"), ("nginx", "latest")]);
+    assert_eq!(names(&layout), ["adminer:5", "nginx:1.26.2", "nginx:1.26.3", "nginx:latest"]);
+    for (name, wanted) in [("nginx:latest", &two), ("nginx:1.26.2", &one), ("adminer:5", &one)] {
+        let found = layout.resolve(name).unwrap().unwrap();
+        assert_eq!(found.digest, wanted.digest, "{name}");
+        assert_eq!(found.annotations[CONTAINERD_NAME], format!("localhost/{name}"));
+    }
+    assert_eq!(layout.resolve("nginx").unwrap(), None);
+    let before = fs::read(root.join("index.json")).unwrap();
+    tag(&layout, &one, &[("adminer", "5")]);
+    assert_eq!(fs::read(root.join("index.json")).unwrap(), before);
+    let other = Layout::open(&root).unwrap();
+    assert_eq!(other.remove(&"nginx".parse().unwrap()).unwrap().len(), 3);
+    assert_eq!(names(&layout), ["adminer:5"]);
+}
+
+#[test]
+fn entries_of_others_survive() {
+    let (_folder, root) = folder();
+    let layout = Layout::open_or_create(&root).unwrap();
+    let digest = "00".repeat(32);
+    let foreign = format!(
+        r#"{{"schemaVersion":2,"manifests":[{{"mediaType":"a/b","digest":"sha256:{digest}","size":1,"artifactType":"c/d"}}]}}"#
+    );
+    fs::write(root.join("index.json"), &foreign).unwrap();
+    let index = write_index(&layout, "one");
+    tag(&layout, &index, &[("nginx", "1")]);
+    layout.remove(&"nginx".parse().unwrap()).unwrap();
+    let after = fs::read_to_string(root.join("index.json")).unwrap();
+    assert!(after.contains(r#""artifactType":"c/d""#), "{after}");
+    assert_eq!(names(&layout), Vec::<String>::new());
+}
+
+#[test]
+fn many_at_once_lose_no_name() {
+    let (_folder, root) = folder();
+    std::thread::scope(|scope| {
+        for n in 0..8 {
+            let root = &root;
+            scope.spawn(move || {
+                let layout = Layout::open_or_create(root).unwrap();
+                let index = write_index(&layout, &format!("{}", n % 3));
+                tag(&layout, &index, &[("nginx", &format!("{n}"))]);
+                layout.collect_garbage(Duration::from_secs(600)).unwrap();
+            });
+        }
+    });
+    let layout = Layout::open(root).unwrap();
+    assert_eq!(names(&layout).len(), 8);
+    for (_, descriptor) in layout.refs().unwrap() {
+        layout.read_blob(&descriptor).unwrap();
+    }
+}
+
+#[test]
+fn garbage_is_what_no_name_leads_to_and_nobody_wrote_just_now() {
+    let (_folder, root) = folder();
+    let layout = Layout::open_or_create(&root).unwrap();
+    let (kept, dropped) = (write_index(&layout, "kept"), write_index(&layout, "dropped"));
+    tag(&layout, &kept, &[("nginx", "1")]);
+    fs::write(root.join(".dmc-left"), "half").unwrap();
+    assert_eq!(blobs(&layout), 12);
+    let spare = Duration::from_secs(600);
+    assert_eq!(layout.collect_garbage(spare).unwrap(), Collected::default());
+    age(&layout);
+    assert!(layout.keep_blob(&dropped.digest, dropped.size).unwrap());
+    let collected = layout.collect_garbage(spare).unwrap();
+    assert_eq!((collected.files, blobs(&layout)), (6, 7));
+    assert!(!root.join(".dmc-left").exists());
+    assert!(layout.read_blob(&dropped).is_ok(), "it was to be kept");
+    write_index(&layout, "kept");
+    assert_eq!(layout.refs().unwrap().len(), 1);
+    let manifest: crate::oci::Index = layout.read_document(&kept).unwrap();
+    assert_eq!(manifest.manifests.len(), 2);
+}
+
+#[test]
+fn a_name_cannot_mean_what_is_not_there() {
+    let (_folder, root) = folder();
+    let layout = Layout::open_or_create(&root).unwrap();
+    let nothing = Descriptor::of(media_type::INDEX, b"nothing");
+    let error = layout.tag(&nothing, &[reference("nginx", "1")]).unwrap_err();
+    assert!(matches!(error, LayoutError::BlobMissing { .. }), "{error}");
+    assert!(!layout.keep_blob(&nothing.digest, nothing.size).unwrap());
+    assert!(matches!(layout.read_blob(&nothing), Err(LayoutError::BlobMissing { .. })));
+    let copied = layout.copy_blob(&nothing, &mut io::sink());
+    assert!(matches!(copied, Err(LayoutError::BlobMissing { .. })));
+}
+
+#[test]
+fn damaged_blobs_are_noticed_when_read_and_healed_when_written() {
+    let (_folder, root) = folder();
+    let layout = Layout::open_or_create(&root).unwrap();
+    let index = write_index(&layout, "one");
+    let sound: Vec<_> = fs::read_dir(root.join("blobs/sha256"))
+        .unwrap()
+        .map(|item| item.unwrap().path())
+        .map(|path| (path.clone(), fs::read(&path).unwrap()))
+        .collect();
+    for (damage, keep) in [("a bit", usize::MAX), ("shortened", 10)] {
+        for (path, bytes) in &sound {
+            let mut bytes = bytes.clone();
+            bytes[5] ^= 1;
+            bytes.truncate(keep);
+            fs::write(path, bytes).unwrap();
+        }
+        let read = layout.read_blob(&index);
+        assert!(matches!(read, Err(LayoutError::BlobCorrupted { .. })), "{damage}");
+        assert!(layout.copy_blob(&index, &mut io::sink()).is_err(), "{damage}");
+        write_index(&layout, "one");
+        for (path, bytes) in &sound {
+            assert!(fs::read(path).unwrap() == *bytes, "{damage}: {} is damaged", path.display());
+        }
+    }
+}
+
+#[test]
+fn modes_are_the_same_for_every_user() {
+    let (_folder, root) = folder();
+    let layout = Layout::open_or_create(&root).unwrap();
+    let index = write_index(&layout, "one");
+    tag(&layout, &index, &[("nginx", "1")]);
+    for path in [layout.blob_path(&index.digest), root.join("index.json"), root.join("oci-layout")]
+    {
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o644, "{path}");
+    }
+    let left = root.read_dir_utf8().unwrap().flatten().filter(|i| i.file_name().starts_with('.'));
+    assert_eq!(left.count(), 0, "temporary files are left");
+}
+
+#[test]
+fn other_folders_and_documents_are_refused_by_name() {
+    type Prepare = fn(&Utf8Path);
+    let cases: [(&str, Prepare, &str); 7] = [
+        (
+            "other files",
+            |root| fs::write(root.join("x"), "").unwrap(),
+            "is not an OCI image layout",
+        ),
+        (
+            "a later version",
+            |root| write_marker(root, r#"{"imageLayoutVersion":"2.0.0"}"#),
+            "of version `2.0.0`",
+        ),
+        ("no JSON", |root| write_marker(root, "x"), "cannot be read as an OCI document"),
+        (
+            "an endless marker",
+            |root| write_marker(root, &" ".repeat(5000)),
+            "5000 bytes, more than the 4096",
+        ),
+        (
+            "a folder as marker",
+            |root| fs::create_dir(root.join("oci-layout")).unwrap(),
+            "cannot read",
+        ),
+        ("a file as blobs", |root| fs::write(root.join("blobs"), "").unwrap(), "cannot create"),
+        (
+            "a broken index",
+            |root| fs::write(root.join("index.json"), "[]").unwrap(),
+            "is not an OCI image layout",
+        ),
+    ];
+    for (summary, prepare, wanted) in cases {
+        let (_folder, root) = folder();
+        fs::create_dir(&root).unwrap();
+        prepare(&root);
+        let error = Layout::open_or_create(&root).unwrap_err();
+        assert!(error.to_string().contains(wanted), "{summary}: {error}");
+        assert!(!error.hint().is_empty());
+    }
+    let (_folder, root) = folder();
+    assert!(matches!(Layout::open(&root), Err(LayoutError::NotALayout { .. })));
+}
+
+fn write_marker(root: &Utf8Path, text: &str) {
+    fs::write(root.join("oci-layout"), text).unwrap();
+}
+
+#[test]
+fn a_broken_index_stops_everything_that_would_change_it() {
+    let (_folder, root) = folder();
+    let layout = Layout::open_or_create(&root).unwrap();
+    let index = write_index(&layout, "one");
+    for broken in ["[]", "{", r#"{"schemaVersion":2,"manifests":[{"mediaType":"x"}]}"#] {
+        fs::write(root.join("index.json"), broken).unwrap();
+        assert!(matches!(layout.refs(), Err(LayoutError::Json { .. })), "{broken}");
+        assert!(layout.tag(&index, &[reference("nginx", "1")]).is_err(), "{broken}");
+        assert!(layout.remove(&"nginx".parse().unwrap()).is_err(), "{broken}");
+        assert!(layout.collect_garbage(Duration::ZERO).is_err(), "{broken}");
+        assert_eq!(fs::read_to_string(root.join("index.json")).unwrap(), broken);
+    }
+}
+
+#[test]
+fn failures_of_the_system_say_what_to_do() {
+    for (kind, wanted) in [
+        (io::ErrorKind::StorageFull, "the disk that holds `/x` is full"),
+        (io::ErrorKind::QuotaExceeded, "the disk that holds `/x` is full"),
+        (io::ErrorKind::PermissionDenied, "`/x` is not writable"),
+        (io::ErrorKind::ReadOnlyFilesystem, "`/x` is not writable"),
+        (io::ErrorKind::Interrupted, "cannot write `/x`"),
+    ] {
+        let error = LayoutError::io("write", Utf8Path::new("/x"), kind.into());
+        assert_eq!(error.to_string(), wanted);
+        assert!(!error.hint().is_empty());
+    }
+    let error =
+        LayoutError::io("read", Utf8Path::new("/x"), io::ErrorKind::PermissionDenied.into());
+    assert_eq!(error.to_string(), "cannot read `/x`");
+}
