@@ -103,6 +103,7 @@ pub struct DebBuilder {
     architecture: String,
     fields: Vec<(String, String)>,
     members: Vec<Member>,
+    links: Vec<Member>,
     scripts: Vec<(String, Vec<u8>)>,
     conffiles: Vec<String>,
     time: UnixTime,
@@ -122,6 +123,7 @@ impl DebBuilder {
             architecture: architecture.to_owned(),
             fields: Vec::new(),
             members: Vec::new(),
+            links: Vec::new(),
             scripts: Vec::new(),
             conffiles: Vec::new(),
             time: EPOCH,
@@ -166,10 +168,12 @@ impl DebBuilder {
         self.member(Member::new(dotted(path) + "/", 0o755, MemberKind::Directory))
     }
 
-    /// Adds a symbolic link.
+    /// Adds a symbolic link. Such links come after all other members, as dpkg-deb writes them.
     #[must_use]
-    pub fn symlink(self, path: &str, target: &str) -> Self {
-        self.member(Member::new(dotted(path), 0o777, MemberKind::Symlink(target.into())))
+    pub fn symlink(mut self, path: &str, target: &str) -> Self {
+        let kind = MemberKind::Symlink(target.into());
+        self.links.push(Member::new(dotted(path), 0o777, kind));
+        self
     }
 
     /// Adds a hard link to another file of the package, by that file's path.
@@ -179,7 +183,7 @@ impl DebBuilder {
         self.member(Member::new(dotted(path), 0o644, kind))
     }
 
-    /// Adds any member: other owners and modes, or a name, link or device that is not allowed.
+    /// Adds any member, in the order of adding: other owners and modes, or a name, link or device that is not allowed.
     #[must_use]
     pub fn member(mut self, member: Member) -> Self {
         self.members.push(member);
@@ -298,7 +302,8 @@ impl DebBuilder {
 
     /// Paths of files and links, relative to the root, as `Contents` lists them.
     pub fn contents(&self) -> Vec<String> {
-        let listed = self.members.iter().filter(|member| member.kind != MemberKind::Directory);
+        let members = self.members.iter().chain(&self.links);
+        let listed = members.filter(|member| member.kind != MemberKind::Directory);
         let text = listed.map(|member| String::from_utf8_lossy(&member.name).into_owned());
         text.map(|name| name.strip_prefix("./").map(str::to_owned).unwrap_or(name)).collect()
     }

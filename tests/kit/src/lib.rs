@@ -5,6 +5,7 @@
 //! - [`SigningKey`] and [`clear_sign`] make keys and `InRelease` signatures.
 //! - [`FakeSuite`] and [`FakeArchive`] make a signed repository, [`Server`] serves it on loopback
 //!   and misbehaves on demand.
+//! - [`fixtures`] holds a small Debian in which nginx can be built.
 //!
 //! Everything is deterministic but the keys. A crate uses it as a dev-dependency
 //! (`dmc-testkit = { workspace = true }`):
@@ -38,6 +39,7 @@
 mod archive;
 mod deb;
 mod elf;
+pub mod fixtures;
 mod key;
 mod server;
 

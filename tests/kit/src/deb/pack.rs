@@ -64,7 +64,7 @@ fn md5sums(deb: &DebBuilder) -> String {
     text
 }
 
-/// The members in the order in which they were added, each below its folders.
+/// The members in the order in which they were added, each below its folders, links last.
 fn data_members(deb: &DebBuilder) -> Vec<Member> {
     let mut seen = BTreeSet::new();
     let mut members = Vec::new();
@@ -73,7 +73,7 @@ fn data_members(deb: &DebBuilder) -> Vec<Member> {
         seen.insert(b"./".to_vec());
         members.push(folder(b"./"));
     }
-    for member in &deb.members {
+    for member in deb.members.iter().chain(&deb.links) {
         let inner = member.name.strip_suffix(b"/").unwrap_or(&member.name);
         let slashes = inner.iter().enumerate().filter(|(_, byte)| **byte == b'/');
         for (at, _) in slashes.filter(|_| deb.parents && inner.starts_with(b"./")) {
