@@ -176,3 +176,102 @@ fn record(key: &str, value: &[u8]) -> Vec<u8> {
     }
     [format!("{length} {key}=").as_bytes(), value, b"\n"].concat()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: Header<'_> = Header {
+        name: b"etc/motd",
+        mode: 0o644,
+        uid: 0,
+        gid: 0,
+        size: 0,
+        time: 1,
+        kind: Kind::File,
+        link: b"",
+    };
+
+    fn bytes(header: &Header<'_>) -> Vec<u8> {
+        let mut out = Vec::new();
+        header.append_to(&mut out);
+        out
+    }
+
+    /// The records of the extended header; none where there is no such header.
+    fn records(header: &Header<'_>) -> Option<String> {
+        let out = bytes(header);
+        assert_eq!(out.len() % BLOCK, 0);
+        let records = out.get(BLOCK..out.len() - BLOCK)?;
+        Some(String::from_utf8_lossy(records).trim_end_matches('\0').to_owned())
+    }
+
+    #[test]
+    fn extended_headers_are_written_only_where_ustar_has_no_room() {
+        let [a100, a101, a155] = [100, 101, 155].map(|length| "a".repeat(length));
+        let split = format!("{a155}/{a100}");
+        let fits = |name| Header { name, ..FILE };
+        for (summary, header, wanted) in [
+            ("a short name", FILE, None),
+            ("100 bytes", fits(a100.as_bytes()), None),
+            ("155 and 100 bytes", fits(split.as_bytes()), None),
+            ("the largest size", Header { size: (8 << 30) - 1, ..FILE }, None),
+            ("the largest owner", Header { uid: (2 << 20) - 1, ..FILE }, None),
+            ("no time", Header { time: 0, ..FILE }, None),
+            ("a name without slash", fits(a101.as_bytes()), Some(format!("111 path={a101}\n"))),
+            ("8 GiB", Header { size: 8 << 30, ..FILE }, Some("19 size=8589934592\n".into())),
+            ("a large owner", Header { uid: 2 << 20, ..FILE }, Some("15 uid=2097152\n".into())),
+            ("before 1970", Header { time: -1, ..FILE }, Some("12 mtime=-1\n".into())),
+            (
+                "a long link and a large group, sorted",
+                Header { link: a101.as_bytes(), gid: u32::MAX, kind: Kind::Symlink, ..FILE },
+                Some(format!("18 gid=4294967295\n115 linkpath={a101}\n")),
+            ),
+            (
+                "bytes that are not text",
+                Header { link: &[0xff; 101], kind: Kind::Symlink, ..FILE },
+                Some(format!("21 hdrcharset=BINARY\n115 linkpath={}\n", "\u{fffd}".repeat(101))),
+            ),
+        ] {
+            assert_eq!(records(&header), wanted, "{summary}");
+        }
+    }
+
+    #[test]
+    fn a_folder_of_a_hundred_bytes_has_no_room_for_its_slash() {
+        let name = "a".repeat(100);
+        let folder = Header { name: name.as_bytes(), kind: Kind::Directory, ..FILE };
+        assert_eq!(records(&folder), Some(format!("111 path={name}/\n")));
+        let name = format!("a/{name}");
+        let folder = Header { name: name.as_bytes(), kind: Kind::Directory, ..FILE };
+        assert_eq!(records(&folder), Some(format!("113 path={name}/\n")));
+    }
+
+    #[test]
+    fn a_record_counts_its_own_digits() {
+        for length in 0..1200 {
+            let record = record("path", &vec![b'x'; length]);
+            let text = String::from_utf8(record).unwrap();
+            let (digits, _) = text.split_once(' ').unwrap();
+            assert_eq!(digits.parse::<usize>().unwrap(), text.len());
+        }
+    }
+
+    #[test]
+    fn a_header_has_the_fields_of_ustar_and_nothing_of_this_machine() {
+        let header = Header { mode: 0o755, uid: 33, gid: 34, size: 513, ..FILE };
+        let block = bytes(&header);
+        for (at, field) in [
+            (0, &b"etc/motd\0"[..]),
+            (100, b"0000755\x000000041\x000000042\0"),
+            (124, b"00000001001\x0000000000001\0"),
+            (156, b"0\0"),
+            (257, b"ustar\x0000\0"),
+            (329, b"0000000\x000000000\0"),
+        ] {
+            assert_eq!(&block[at..at + field.len()], field, "at {at}");
+        }
+        let root = bytes(&Header { name: b"", kind: Kind::Directory, ..FILE });
+        assert_eq!(&root[..3], b"./\0");
+    }
+}

@@ -57,7 +57,7 @@ fn blobs(layout: &Layout) -> usize {
 
 /// Makes everything in a layout look old.
 fn age(layout: &Layout) {
-    let hour_ago = SystemTime::now() - Duration::from_secs(3600);
+    let hour_ago = SystemTime::now() - Duration::from_hours(1);
     for folder in [layout.root().to_owned(), layout.root().join("blobs/sha256")] {
         for item in folder.read_dir_utf8().unwrap().flatten() {
             File::open(item.path()).unwrap().set_modified(hour_ago).unwrap();
@@ -114,7 +114,7 @@ fn many_at_once_lose_no_name() {
                 let layout = Layout::open_or_create(root).unwrap();
                 let index = write_index(&layout, &format!("{}", n % 3));
                 tag(&layout, &index, &[("nginx", &format!("{n}"))]);
-                layout.collect_garbage(Duration::from_secs(600)).unwrap();
+                layout.collect_garbage(Duration::from_mins(10)).unwrap();
             });
         }
     });
@@ -133,7 +133,7 @@ fn garbage_is_what_no_name_leads_to_and_nobody_wrote_just_now() {
     tag(&layout, &kept, &[("nginx", "1")]);
     fs::write(root.join(".dmc-left"), "half").unwrap();
     assert_eq!(blobs(&layout), 12);
-    let spare = Duration::from_secs(600);
+    let spare = Duration::from_mins(10);
     assert_eq!(layout.collect_garbage(spare).unwrap(), Collected::default());
     age(&layout);
     assert!(layout.keep_blob(&dropped.digest, dropped.size).unwrap());
