@@ -101,13 +101,14 @@ pub(super) fn cut(tree: &SealedTree) -> Vec<Piece<'_>> {
     for (path, node) in tree.iter() {
         let size = member_size(node);
         let alone = content(node).is_some_and(|content| content.size() >= LARGEST_SHARED);
-        let full = pieces.last().is_none_or(|piece| piece.size + size > LARGEST_SHARED);
+        let full =
+            pieces.last().is_none_or(|piece| piece.size.saturating_add(size) > LARGEST_SHARED);
         if closed || alone || full || cuts_before(path, size) {
             pieces.push(Piece { entries: Vec::new(), size: 0 });
         }
         if let Some(piece) = pieces.last_mut() {
             piece.entries.push((path, node));
-            piece.size += size;
+            piece.size = piece.size.saturating_add(size);
         }
         closed = alone;
     }

@@ -259,6 +259,23 @@ fn damaged_contents_are_named_with_or_without_stored_pieces() {
 }
 
 #[test]
+fn sizes_that_no_disk_holds_are_errors() {
+    let mut store = Store::default();
+    let mut tree = sample(&mut store);
+    for (name, size) in [("a", u64::MAX), ("b", u64::MAX - 511), ("c", 1 << 62)] {
+        let content = StoredContent { digest: sha256(b""), size, object: sha256(b""), offset: 0 };
+        let file = Node::file(Content::Stored(content), 0);
+        tree.insert(path(&format!("/usr/lib/{name}")), file).unwrap();
+    }
+    let tree = tree.seal(0).unwrap();
+    assert_eq!(tree.contents_size(), u64::MAX);
+    for compression in ["gzip", "zstd:1"] {
+        let error = write(&tree, &store, &NoPieces, compression.parse().unwrap()).unwrap_err();
+        assert!(matches!(error, LayerError::Source { .. }), "{error}");
+    }
+}
+
+#[test]
 fn a_writer_that_fails_is_reported() {
     struct Full;
     impl Write for Full {

@@ -3,7 +3,7 @@
 //! `oci-layout`, `index.json` and `blobs/sha256/DIGEST`. Whatever is written goes to a temporary
 //! file in the layout's folder first and is renamed when it is complete, so that a reader sees the
 //! old or the new and an interrupted run leaves nothing but a file that [`Layout::collect_garbage`]
-//! removes. `index.json` is changed under a lock on `oci-layout`. Modes do not depend on the umask.
+//! removes. `index.json` is changed under a lock on `oci-layout`. Modes of files do not depend on the umask.
 //! Layers and `index.json` reach the disk before they are renamed, as later runs trust a layer of
 //! the right size; the few small documents are compared byte for byte whenever they are written.
 //! Follows the OCI image specification 1.1, "Image Layout".

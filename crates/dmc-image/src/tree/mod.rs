@@ -67,7 +67,8 @@ impl FileTree {
 
     /// Completes the tree: each missing folder above a node is added (root's, mode 0755, with
     /// `time`), and of a file's names the first in order becomes the file, the others its hard
-    /// links. `/` itself has an entry only where one was inserted.
+    /// links. `/` itself has an entry only where one was inserted: without it each engine chooses
+    /// its own mode for the root (podman 0555, docker 0755).
     pub fn seal(mut self, time: UnixTime) -> Result<SealedTree, TreeError> {
         self.settle_hard_links()?;
         let missing: Vec<ImagePath> = self
