@@ -20,7 +20,7 @@ pub enum ElfError {
         why: String,
     },
     /// A table or string reaches outside the file.
-    #[error("says that {what} is at byte {offset}, {size} bytes long, but the file ends at {end}")]
+    #[error("has {what} at byte {offset}, {size} bytes long, but ends at byte {end}")]
     Outside {
         /// What is there.
         what: &'static str,
@@ -32,7 +32,7 @@ pub enum ElfError {
         end: u64,
     },
     /// An address that no `PT_LOAD` segment brings into memory.
-    #[error("says that {what} is at address {address:#x}, which no segment holds")]
+    #[error("has {what} at address {address:#x}, which no segment holds")]
     Unmapped {
         /// What is there.
         what: &'static str,
