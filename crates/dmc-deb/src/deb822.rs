@@ -7,7 +7,7 @@
 //! with a space or a tab continues the field above it; one that begins with `#` is a comment
 //! between fields; one without a colon is passed over.
 
-use memchr::{memchr, memmem};
+use memchr::{Memchr, memchr_iter, memmem};
 
 /// Everything between empty lines, in order, without the newline that ends it.
 pub fn stanzas(text: &[u8]) -> Stanzas<'_> {
@@ -24,7 +24,7 @@ pub fn complete(buffer: &[u8]) -> usize {
 
 /// The fields of one stanza, in order.
 pub fn fields(stanza: &[u8]) -> Fields<'_> {
-    Fields { rest: stanza }
+    Fields { stanza, start: 0, newlines: memchr_iter(b'\n', stanza) }
 }
 
 /// Every paragraph of a text, in order.
@@ -75,45 +75,43 @@ impl<'a> Field<'a> {
 /// Iterator of [`fields`].
 #[derive(Debug, Clone)]
 pub struct Fields<'a> {
-    rest: &'a [u8],
+    stanza: &'a [u8],
+    /// Where the next field begins.
+    start: usize,
+    /// The newlines from there on: one wide search for the whole stanza, not one a line.
+    newlines: Memchr<'a>,
 }
 
 impl<'a> Iterator for Fields<'a> {
     type Item = Field<'a>;
 
     fn next(&mut self) -> Option<Field<'a>> {
-        loop {
-            if self.rest.is_empty() {
-                return None;
-            }
-            let field = self.rest;
-            let (end, next) = field_end(field);
-            self.rest = &field[next..];
+        while self.start < self.stanza.len() {
+            let field = self.take_field();
             // A name is short: a plain loop finds its colon sooner than a wide search would.
-            let colon = field[..end].iter().position(|b| matches!(b, b':' | b'\n'));
+            let colon = field.iter().position(|b| matches!(b, b':' | b'\n'));
             match colon {
                 Some(at) if field[at] == b':' && !matches!(field[0], b'#' | b' ' | b'\t') => {
-                    let value = field[at + 1..end].trim_ascii();
+                    let value = field[at + 1..].trim_ascii();
                     return Some(Field { name: field[..at].trim_ascii_end(), value });
                 }
                 _ => {}
             }
         }
+        None
     }
 }
 
-/// Where the field at the start of `text` ends, and where the next line begins.
-fn field_end(text: &[u8]) -> (usize, usize) {
-    let comment = text.starts_with(b"#");
-    let mut at = 0;
-    loop {
-        match memchr(b'\n', &text[at..]) {
-            None => return (text.len(), text.len()),
-            Some(line) => at += line + 1,
-        }
-        if comment || !matches!(text.get(at), Some(b' ' | b'\t')) {
-            return (at - 1, at);
-        }
+impl<'a> Fields<'a> {
+    /// A line and the lines that continue it; a comment is never continued.
+    fn take_field(&mut self) -> &'a [u8] {
+        let comment = self.stanza[self.start] == b'#';
+        let continued =
+            |end: &usize| !comment && matches!(self.stanza.get(end + 1), Some(b' ' | b'\t'));
+        let end = self.newlines.find(|end| !continued(end)).unwrap_or(self.stanza.len());
+        let field = &self.stanza[self.start..end];
+        self.start = end + 1;
+        field
     }
 }
 

@@ -148,8 +148,13 @@ impl ReleaseError {
     }
 }
 
+/// The first few of them; a machine's keyring may hold dozens.
 fn listed(keys: &[String]) -> String {
-    if keys.is_empty() { "no key".to_owned() } else { keys.join(", ") }
+    match keys {
+        [] => "no key".to_owned(),
+        _ if keys.len() > 8 => format!("{} and {} more", keys[..8].join(", "), keys.len() - 8),
+        _ => keys.join(", "),
+    }
 }
 
 fn shown(time: UnixTime) -> String {

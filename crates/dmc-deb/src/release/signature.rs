@@ -10,7 +10,7 @@ use sequoia_openpgp::packet::key::PublicParts;
 use sequoia_openpgp::parse::{PacketParser, PacketParserResult, Parse as _};
 use sequoia_openpgp::policy::{HashAlgoSecurity, Policy as _, StandardPolicy};
 use sequoia_openpgp::types::RevocationStatus;
-use sequoia_openpgp::{Packet, anyhow};
+use sequoia_openpgp::{KeyHandle, Packet, anyhow};
 use std::time::{Duration, SystemTime};
 
 /// Most signatures that are looked at; Debian's releases have three.
@@ -41,9 +41,14 @@ pub(super) fn first_good(
         }
     }
     Err(failure.unwrap_or_else(|| ReleaseError::WrongKey {
-        signers: signatures.iter().flat_map(Signature::get_issuers).map(|k| k.to_hex()).collect(),
+        signers: signatures.iter().filter_map(issuer).collect(),
         keyring: keyring.fingerprints(),
     }))
+}
+
+/// The key that a signature names, by its fingerprint where it gives that.
+fn issuer(signature: &Signature) -> Option<String> {
+    signature.get_issuers().first().map(KeyHandle::to_hex)
 }
 
 fn signatures(armor: &[u8]) -> Result<Vec<Signature>, ReleaseError> {
