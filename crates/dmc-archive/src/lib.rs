@@ -27,6 +27,7 @@ pub use error::ArchiveError;
 pub use index::{Candidate, Packages};
 pub use progress::{DownloadId, Progress, Quiet};
 pub use release::AcceptedRelease;
+pub use reqwest::Url;
 pub use spec::{ArchiveSpec, Keyrings, Role, ShippedKeyring, SiteSpec, ThirdPartySpec, VendorSpec};
 pub use store::Store;
 pub use transport::{Transport, TransportOptions};

@@ -1,1 +1,39 @@
-//! dmc-build
+//! From request to image: the only place that knows the order of the rooms.
+//!
+//! A [`Plan`] numbers the tasks of a request; [`run`](run()) does them in a [`Workshop`], which
+//! joins settings, archive and layout. One image goes the whole way here: a template becomes the
+//! start of a walk, the walk's needs become packages, the closure becomes a tree, the tree a
+//! layer, and all architectures an index.
+//!
+//! What enters an image is its template, the rules, the packages and the settings that name them.
+//! No date of a release, no clock, host name, folder or repository state does: an unchanged
+//! package gives an unchanged digest, on every machine.
+
+mod assemble;
+mod changes;
+mod config;
+mod contents;
+mod error;
+mod guess;
+mod image;
+mod load;
+mod naming;
+mod plan;
+mod record;
+mod resolve;
+mod run;
+mod settings;
+mod why;
+mod workshop;
+
+pub use assemble::AssembleError;
+pub use changes::{Change, Standing};
+pub use error::BuildError;
+pub use image::ImageSummary;
+pub use load::Engine;
+pub use plan::{Activity, NoTask, Plan, Selection, Step};
+pub use record::{FileRecord, ImageRecord, PackageRecord};
+pub use run::{Extras, Outcome, ReleaseLine, Tool, Watch, run};
+pub use settings::Settings;
+pub use why::{Why, why};
+pub use workshop::{Named, Reach, Workshop};

@@ -1,2 +1,128 @@
-//! dmc
-fn main() {}
+//! The command line: arguments, progress, messages, exit codes.
+//!
+//! `args` says what can be typed, `settings` what it comes to with environment and configuration;
+//! `dmc-build` does the work; `report` prints what comes out. Results go to stdout, all else to
+//! stderr. Exit codes: 0 done, 1 something failed, 2 the request cannot be understood.
+
+mod args;
+mod embedded;
+mod error;
+mod folders;
+mod help;
+mod list;
+mod logging;
+mod progress;
+mod report;
+mod settings;
+mod why;
+
+use args::Args;
+use clap::{CommandFactory as _, FromArgMatches as _};
+use dmc_archive::Progress;
+use dmc_build::{Activity, Plan, Reach, Step, Workshop};
+use error::CommandError;
+use progress::Bars;
+use report::{Report, command_error};
+use settings::{Environment, Request};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+fn main() -> ExitCode {
+    let env = Environment::read();
+    let matches = help::with_catalog(Args::command()).get_matches();
+    let args = match Args::from_arg_matches(&matches) {
+        Ok(args) => args,
+        Err(error) => error.exit(),
+    };
+    let bars = Bars::new(!args.quiet && !args.json);
+    match act(&args, &env, &bars) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            bars.clear();
+            bars.say(&error.render());
+            ExitCode::from(error.code())
+        }
+    }
+}
+
+fn act(args: &Args, env: &Environment, bars: &Bars) -> Result<u8, CommandError> {
+    if help::print_generated(args) {
+        return Ok(0);
+    }
+    logging::start(&settings::logging(args, env)?, bars.clone())?;
+    refuse_what_is_to_come(args)?;
+    let settings = settings::settings(args, env)?;
+    for error in settings.catalog.broken() {
+        let error = CommandError::from_library(error::USAGE, error, error.hint());
+        tracing::warn!("a template is left out: {}", error.render_plain());
+    }
+    start_threads(settings.conf.jobs)?;
+    match settings::request(args, &settings)? {
+        Request::Why { template, path } => why::answer(args, settings, &template, &path, bars),
+        Request::Tasks(activities) => {
+            let all = activities.contains(&Activity::Update);
+            let templates = settings::templates(args, &settings, all)?;
+            let needs_one = [Activity::Create, Activity::Load];
+            if templates.is_empty() && needs_one.iter().any(|needs| activities.contains(needs)) {
+                return Err(CommandError::usage("no template is named")
+                    .hint("name templates by -t or groups by -g; `dmc --help` lists them"));
+            }
+            let plan = Plan::new(&activities, &templates, &settings.conf.archs, env.host);
+            let selection = settings::selection(args);
+            let tasks = plan.select(&selection).map_err(|error| command_error(&error.into()))?;
+            if args.list {
+                return list::print(args, settings, &tasks, bars);
+            }
+            let extras = settings::extras(args, &settings, env);
+            do_tasks(args, settings, &plan, &tasks, &extras, bars)
+        }
+    }
+}
+
+/// Flags of the seed whose capabilities are not there yet: said plainly, not passed over.
+fn refuse_what_is_to_come(args: &Args) -> Result<(), CommandError> {
+    let flag = match (&args.host, args.tools, args.delete) {
+        (Some(_), _, _) => "-H (push to a registry)",
+        (_, true, _) => "-T (variants with a shell and tools)",
+        (_, _, true) => "-X (deleting what was deployed)",
+        _ => return Ok(()),
+    };
+    Err(CommandError::usage(format!("{flag} is not part of this version of dmc"))
+        .hint("leave it out: images are built into the layout, from where skopeo can copy them"))
+}
+
+fn do_tasks(
+    args: &Args,
+    settings: dmc_build::Settings,
+    plan: &Plan,
+    tasks: &[(usize, Step)],
+    extras: &dmc_build::Extras,
+    bars: &Bars,
+) -> Result<u8, CommandError> {
+    // A run that begins in the middle uses the releases and indices that are in the store.
+    let refreshes = tasks.iter().any(|(_, step)| matches!(step, Step::Indices(_)));
+    let reach = if refreshes { Reach::Everything } else { Reach::Stored };
+    let progress: Arc<dyn Progress> = Arc::new(bars.clone());
+    let workshop =
+        Workshop::open(settings, reach, &progress).map_err(|error| command_error(&error))?;
+    bars.tasks(tasks.len());
+    let report = Report::new(args.json, bars.clone());
+    runtime()?.block_on(dmc_build::run(&Arc::new(workshop), plan, tasks, extras, &report));
+    Ok(report.finish(tasks.len()))
+}
+
+/// One thread for the network; work for the processor has rayon's threads.
+fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| CommandError::failed("cannot start the runtime").because(&error))
+}
+
+fn start_threads(jobs: Option<u16>) -> Result<(), CommandError> {
+    let Some(jobs) = jobs else { return Ok(()) };
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(usize::from(jobs))
+        .build_global()
+        .map_err(|error| CommandError::failed("cannot start threads").because(&error))
+}

@@ -4,12 +4,10 @@ use super::{Archive, on_processor};
 use crate::contents::who_ships;
 use crate::error::ArchiveError;
 use crate::index::{IndexError, index_name};
-use crate::mirror;
 use crate::release::AcceptedRelease;
 use crate::store::{Shelf, StoreError};
-use crate::transport::Wanted;
 use dmc_deb::release::IndexFile;
-use dmc_types::{Arch, ImagePath, PackageName, Sha256};
+use dmc_types::{Arch, ImagePath, PackageName};
 use std::collections::BTreeSet;
 use std::io::BufReader;
 
@@ -22,16 +20,21 @@ impl Archive {
         path: &ImagePath,
     ) -> Result<Vec<PackageName>, ArchiveError> {
         let mut found = BTreeSet::new();
-        for accepted in self.releases().await? {
-            for component in &accepted.components {
-                for arch in [arch.name(), "all"] {
-                    if let Some((name, file)) = listed(accepted, component, arch) {
-                        found.extend(self.search(accepted, &name, &file, path).await?);
-                    }
+        let mut failed = None;
+        for accepted in self.releases().await?.iter().filter(|one| one.owner.is_vendor()) {
+            for (name, file) in listed(accepted, arch) {
+                match self.search(accepted, &name, &file, path).await {
+                    Ok(names) => found.extend(names),
+                    // Small pockets often list a Contents that is not there: the others will do.
+                    Err(ArchiveError::Fetch(error)) => failed = Some(error),
+                    Err(error) => return Err(error),
                 }
             }
         }
-        Ok(found.into_iter().collect())
+        match failed {
+            Some(error) if found.is_empty() => Err(error.into()),
+            _ => Ok(found.into_iter().collect()),
+        }
     }
 
     async fn search(
@@ -43,7 +46,7 @@ impl Archive {
     ) -> Result<BTreeSet<PackageName>, ArchiveError> {
         let digest = match self.store.key(&file.checksum)? {
             Some(digest) if self.store.exists(Shelf::Indices, &index_name(&digest)) => digest,
-            _ => self.fetch_contents(accepted, name, file).await?,
+            _ => self.fetch_listed(accepted, name, file).await?,
         };
         let (store, path) = (self.store.clone(), path.clone());
         let work = move || {
@@ -60,28 +63,16 @@ impl Archive {
         };
         on_processor("searching Contents", work).await?
     }
-
-    async fn fetch_contents(
-        &self,
-        accepted: &AcceptedRelease,
-        name: &str,
-        file: &IndexFile,
-    ) -> Result<Sha256, ArchiveError> {
-        let path = format!("dists/{}/{name}", accepted.suite);
-        let url = mirror::below(&accepted.mirror.url, &path);
-        let wanted = Wanted { url, size: file.size, checksum: file.checksum };
-        let digest =
-            self.transport.to_store(&wanted, &self.store, Shelf::Indices, index_name).await?;
-        self.store.put_alias(&file.checksum, &digest)?;
-        Ok(digest)
-    }
 }
 
-/// The compressed `Contents` of a component; Ubuntu has one for all of them.
-fn listed(accepted: &AcceptedRelease, component: &str, arch: &str) -> Option<(String, IndexFile)> {
-    let names = [format!("{component}/Contents-{arch}.gz"), format!("Contents-{arch}.gz")];
-    names.into_iter().find_map(|name| {
-        let file = *accepted.release.file(&name)?;
-        Some((name, file))
-    })
+/// The compressed `Contents` of every component, for the architecture and for `all`; some
+/// vendors have one for all components.
+fn listed(accepted: &AcceptedRelease, arch: Arch) -> Vec<(String, IndexFile)> {
+    let folders = accepted.components.iter().map(|component| format!("{component}/"));
+    let names = folders
+        .chain([String::new()])
+        .flat_map(|folder| [arch.name(), "all"].map(|arch| format!("{folder}Contents-{arch}.gz")));
+    names
+        .filter_map(|name| accepted.release.file(&name).copied().map(|file| (name, file)))
+        .collect()
 }

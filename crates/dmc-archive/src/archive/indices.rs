@@ -10,6 +10,7 @@ use crate::mirror;
 use crate::release::AcceptedRelease;
 use crate::store::Shelf;
 use crate::transport::{FetchCause, FetchError, Wanted};
+use dmc_deb::release::IndexFile;
 use dmc_types::{Arch, Checksum, Sha256};
 use futures::future::try_join_all;
 use reqwest::Url;
@@ -69,7 +70,7 @@ impl Archive {
         }
         let mut last = None;
         for choice in choices {
-            match self.fetch_index(accepted, &choice).await {
+            match self.fetch_listed(accepted, &choice.path, &choice.file).await {
                 Ok(digest) => return self.compile(digest, choice).await,
                 Err(ArchiveError::Fetch(error)) if error.cause.is_absent() => last = Some(error),
                 Err(error) => return Err(error),
@@ -91,36 +92,31 @@ impl Archive {
         Ok(on_processor("compiling an index", work).await??)
     }
 
-    /// Fetches an index by its digest, where the archive has such paths, else by its name.
-    async fn fetch_index(
+    /// Fetches a file that a release lists into the store: by its digest, where the archive has
+    /// such paths, else by its name.
+    pub(super) async fn fetch_listed(
         &self,
         accepted: &AcceptedRelease,
-        choice: &IndexChoice,
+        path: &str,
+        file: &IndexFile,
     ) -> Result<Sha256, ArchiveError> {
         let base = mirror::below(&accepted.mirror.url, &format!("dists/{}", accepted.suite));
-        let named = mirror::below(&base, &choice.path);
         if accepted.release.acquire_by_hash() {
-            let folder = choice.path.rsplit_once('/').map_or("", |(folder, _)| folder);
-            let hashed = mirror::below(&base, &by_hash(folder, &choice.file.checksum));
-            match self.fetch_verified(&hashed, choice).await {
+            let hashed = mirror::below(&base, &by_hash(path, &file.checksum));
+            match self.fetch_index(hashed, file).await {
                 Err(ArchiveError::Fetch(FetchError { cause: FetchCause::NotFound, .. })) => {}
                 other => return other,
             }
         }
-        self.fetch_verified(&named, choice).await
+        self.fetch_index(mirror::below(&base, path), file).await
     }
 
-    async fn fetch_verified(
-        &self,
-        url: &Url,
-        choice: &IndexChoice,
-    ) -> Result<Sha256, ArchiveError> {
-        let wanted =
-            Wanted { url: url.clone(), size: choice.file.size, checksum: choice.file.checksum };
+    async fn fetch_index(&self, url: Url, file: &IndexFile) -> Result<Sha256, ArchiveError> {
+        let wanted = Wanted { url, size: file.size, checksum: file.checksum };
         let digest =
             self.transport.to_store(&wanted, &self.store, Shelf::Indices, index_name).await?;
         self.store.put_alias(&wanted.checksum, &digest)?;
-        self.remember_speed(url, wanted.size)?;
+        self.remember_speed(&wanted.url, wanted.size)?;
         Ok(digest)
     }
 
@@ -174,7 +170,9 @@ fn missing(accepted: &AcceptedRelease, component: &str, arch: Arch) -> IndexErro
     IndexError::NoArch { suite, arch, has: archs }
 }
 
-fn by_hash(folder: &str, checksum: &Checksum) -> String {
+/// Where a file lies by its digest: beside its name.
+fn by_hash(path: &str, checksum: &Checksum) -> String {
+    let folder = path.rsplit_once('/').map_or("", |(folder, _name)| folder);
     match checksum {
         Checksum::Sha256(digest) => format!("{folder}/by-hash/SHA256/{digest}"),
         Checksum::Sha512(digest) => format!("{folder}/by-hash/SHA512/{digest}"),

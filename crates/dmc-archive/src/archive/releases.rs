@@ -9,7 +9,7 @@ use crate::transport::{FetchCause, FetchError, shown};
 use dmc_deb::release::{Demand, Keyring, LARGEST, Release, ReleaseError};
 use dmc_deb::sources::SignedBy;
 use dmc_types::{Arch, Suite, UnixTime};
-use futures::future::{join_all, try_join_all};
+use futures::future::join_all;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -32,11 +32,12 @@ impl Archive {
     }
 
     async fn find_releases(&self) -> Result<Vec<AcceptedRelease>, ArchiveError> {
-        let vendor = try_join_all(self.spec.vendor.sites.iter().map(|site| self.vendor_site(site)));
-        let others =
-            try_join_all(self.spec.third_parties.iter().map(|site| self.third_party(site)));
-        let (vendor, others) = futures::future::try_join(vendor, others).await?;
-        Ok(vendor.into_iter().chain(others).flatten().collect())
+        let vendor = join_all(self.spec.vendor.sites.iter().map(|site| self.vendor_site(site)));
+        let others = join_all(self.spec.third_parties.iter().map(|site| self.third_party(site)));
+        // All are waited for, so that the same failure is told each time.
+        let (vendor, others) = futures::future::join(vendor, others).await;
+        let all: Result<Vec<_>, _> = vendor.into_iter().chain(others).collect();
+        Ok(all?.into_iter().flatten().collect())
     }
 
     async fn vendor_site(&self, spec: &SiteSpec) -> Result<Vec<AcceptedRelease>, ArchiveError> {

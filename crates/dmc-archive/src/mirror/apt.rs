@@ -11,8 +11,8 @@ use std::io::{ErrorKind, Read};
 /// Largest source list that is read, in bytes.
 const LARGEST: u64 = 1 << 20;
 
-/// What apt's configuration says about archives.
-#[derive(Debug, Clone, Default)]
+/// What apt's configuration says about archives. By default it says nothing.
+#[derive(Debug, Clone)]
 pub struct AptConfiguration {
     /// The folder that stands for `/`; keyrings are looked for below it.
     pub root: Utf8PathBuf,
@@ -27,6 +27,12 @@ pub struct AptSource {
     pub file: Utf8PathBuf,
     /// The entry.
     pub source: Source,
+}
+
+impl Default for AptConfiguration {
+    fn default() -> Self {
+        Self { root: "/".into(), sources: Vec::new() }
+    }
 }
 
 impl AptConfiguration {

@@ -1,0 +1,323 @@
+//! From a closure and a template to the tree of an image.
+//!
+//! Kept files come with the mode, owner and time that their package gives them (without setuid
+//! and setgid bits: nothing in an image gains rights). Then come, by declaration, what Debian's
+//! maintainer scripts would have made: users, the record of packages, links of merged-/usr, and
+//! last whatever the template places itself, which wins. Files that no package dates take the
+//! newest time of any package in the image, so that the tree depends on nothing but its inputs.
+
+mod accounts;
+mod dpkg;
+
+use dmc_elf::{Closure, Kept};
+use dmc_image::{
+    Content, ContentSource, FileTree, Node, NodeKind, SealedTree, SourceError, StoredContent,
+    TreeError,
+};
+use dmc_template::{ArchTemplate, Placed};
+use dmc_types::{EntryKind, ImagePath, PackageFacts, PackageName, PathError, UnixTime};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Where base-passwd keeps what `/etc/passwd` and `/etc/group` begin with.
+pub(crate) const MASTERS: [&str; 2] =
+    ["/usr/share/base-passwd/passwd.master", "/usr/share/base-passwd/group.master"];
+
+/// The links of merged-/usr that every image has.
+const ALIASES: [&str; 3] = ["bin", "sbin", "lib"];
+
+/// Why a closure does not become a tree.
+#[derive(Debug, thiserror::Error)]
+pub enum AssembleError {
+    /// A file that the template's parts need was not among what the walk found.
+    #[error("`{path}` is not in the packages of template {template}")]
+    Missing {
+        /// The file.
+        path: ImagePath,
+        /// The template.
+        template: String,
+    },
+    /// The store could not give the contents of a file.
+    #[error("cannot read the contents of `{path}`")]
+    Contents {
+        /// The file.
+        path: ImagePath,
+        /// Why.
+        #[source]
+        source: SourceError,
+    },
+    /// The tree takes no such node.
+    #[error("the image's tree cannot take a file of template {template}")]
+    Tree {
+        /// The template.
+        template: String,
+        /// Why.
+        #[source]
+        source: TreeError,
+    },
+    /// A name that was made up of a package's or template's name is no path.
+    #[error(transparent)]
+    Path(#[from] PathError),
+}
+
+/// A tree and the time that its generated files bear.
+#[derive(Debug)]
+pub(crate) struct Assembled {
+    pub(crate) tree: SealedTree,
+    pub(crate) time: UnixTime,
+    /// Files of packages over which the template places its own.
+    pub(crate) shadowed: Vec<ImagePath>,
+    /// Files whose setuid or setgid bit was dropped.
+    pub(crate) lowered: Vec<ImagePath>,
+}
+
+/// Lays out the image. `epoch` is `SOURCE_DATE_EPOCH`: it dates generated files, and no file is
+/// newer than it.
+pub(crate) fn assemble(
+    closure: &Closure,
+    template: &ArchTemplate,
+    contents: &dyn ContentSource,
+    epoch: Option<UnixTime>,
+) -> Result<Assembled, AssembleError> {
+    let shipped: BTreeMap<PackageName, &PackageFacts> =
+        closure.shipped().into_iter().map(|(name, facts)| (name, &**facts)).collect();
+    let newest = shipped.values().map(|facts| facts.newest_time()).max().unwrap_or(0);
+    let mut layout = Layout {
+        tree: FileTree::new(),
+        template,
+        contents,
+        time: epoch.unwrap_or(newest),
+        epoch,
+        shadowed: Vec::new(),
+        lowered: Vec::new(),
+    };
+    // Engines differ on the mode of a root that a layer does not mention.
+    layout.insert(ImagePath::root(), Node::directory(layout.time))?;
+    layout.keep(closure, &shipped)?;
+    layout.link_usr(closure)?;
+    layout.record_packages(closure, &shipped)?;
+    layout.write_accounts(closure)?;
+    layout.place(closure)?;
+    let failed = |source| AssembleError::Tree { template: template.name.to_string(), source };
+    let tree = layout.tree.seal(layout.time).map_err(failed)?;
+    Ok(Assembled { tree, time: layout.time, shadowed: layout.shadowed, lowered: layout.lowered })
+}
+
+/// A tree while it is being laid out.
+struct Layout<'a> {
+    tree: FileTree,
+    template: &'a ArchTemplate,
+    contents: &'a dyn ContentSource,
+    time: UnixTime,
+    epoch: Option<UnixTime>,
+    shadowed: Vec<ImagePath>,
+    lowered: Vec<ImagePath>,
+}
+
+impl Layout<'_> {
+    fn failed(&self, source: TreeError) -> AssembleError {
+        AssembleError::Tree { template: self.template.name.to_string(), source }
+    }
+
+    fn insert(&mut self, path: ImagePath, node: Node) -> Result<(), AssembleError> {
+        self.tree.insert(path, node).map_err(|source| self.failed(source))
+    }
+
+    fn text(&mut self, path: &str, text: String) -> Result<(), AssembleError> {
+        let node = Node::file(Content::from(text.into_bytes()), self.time);
+        self.insert(ImagePath::parse(path)?, node)
+    }
+
+    /// Kept files, and the folders above them as their packages have them.
+    fn keep(
+        &mut self,
+        closure: &Closure,
+        shipped: &BTreeMap<PackageName, &PackageFacts>,
+    ) -> Result<(), AssembleError> {
+        for (path, kept) in &closure.files {
+            let node = self.node(path, kept, closure);
+            self.insert(path.clone(), node)?;
+        }
+        let above: BTreeSet<ImagePath> =
+            closure.files.keys().flat_map(ImagePath::ancestors).collect();
+        for entry in shipped.values().flat_map(|facts| &facts.entries) {
+            let path = entry.path.merged_usr();
+            if matches!(entry.kind, EntryKind::Directory)
+                && above.contains(&path)
+                && !path.is_root()
+            {
+                let folder = Node {
+                    mode: entry.mode & 0o1777,
+                    uid: entry.uid,
+                    gid: entry.gid,
+                    time: self.dated(entry.time),
+                    kind: NodeKind::Directory,
+                };
+                // Packages may differ on a folder's rights; the first by name is followed.
+                match self.tree.get(&path) {
+                    Some(there) if !there.is_directory() => {}
+                    Some(there) => {
+                        let folder = Node { time: folder.time.max(there.time), ..there.clone() };
+                        self.tree.replace(path, folder).map_err(|source| self.failed(source))?;
+                    }
+                    None => self.insert(path, folder)?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn node(&mut self, path: &ImagePath, kept: &Kept, closure: &Closure) -> Node {
+        let entry = kept.entry();
+        let (allowed, kind) = match &entry.kind {
+            EntryKind::Directory => (0o1777, NodeKind::Directory),
+            EntryKind::Symlink(target) => (0o777, NodeKind::Symlink(target.clone())),
+            EntryKind::Hardlink(first) if closure.files.contains_key(&first.merged_usr()) => {
+                (0o777, NodeKind::Hardlink(first.merged_usr()))
+            }
+            EntryKind::File(_) | EntryKind::Hardlink(_) => (0o777, stored(kept)),
+        };
+        if entry.mode & 0o6000 != 0 {
+            self.lowered.push(path.clone());
+        }
+        Node {
+            mode: entry.mode & allowed,
+            uid: entry.uid,
+            gid: entry.gid,
+            time: self.dated(entry.time),
+            kind,
+        }
+    }
+
+    fn dated(&self, time: UnixTime) -> UnixTime {
+        self.epoch.map_or(time, |epoch| time.min(epoch))
+    }
+
+    /// `/bin`, `/sbin`, `/lib`, and the other top-level library folders that are in use.
+    fn link_usr(&mut self, closure: &Closure) -> Result<(), AssembleError> {
+        let mut names: BTreeSet<String> = ALIASES.map(str::to_owned).into();
+        for path in closure.files.keys() {
+            let mut parts = path.parts();
+            if let (Some(b"usr"), Some(name)) = (parts.next(), parts.next())
+                && name.starts_with(b"lib")
+                && ImagePath::parse([b"/", name].concat()).is_ok_and(|path| path.is_usr_alias())
+            {
+                names.insert(String::from_utf8_lossy(name).into_owned());
+            }
+        }
+        for name in names {
+            let folder = ImagePath::parse(format!("/usr/{name}"))?;
+            if self.tree.get(&folder).is_none() {
+                self.insert(folder, Node::directory(self.time))?;
+            }
+            let link = Node::symlink(format!("usr/{name}"), self.time);
+            self.insert(ImagePath::parse(format!("/{name}"))?, link)?;
+        }
+        Ok(())
+    }
+
+    fn record_packages(
+        &mut self,
+        closure: &Closure,
+        shipped: &BTreeMap<PackageName, &PackageFacts>,
+    ) -> Result<(), AssembleError> {
+        let kept: BTreeSet<&ImagePath> = closure.files.keys().collect();
+        for (name, facts) in shipped {
+            self.text(&format!("/var/lib/dpkg/status.d/{name}"), dpkg::status(facts))?;
+            let sums = dpkg::md5sums(facts, &kept);
+            self.text(&format!("/var/lib/dpkg/status.d/{name}.md5sums"), sums)?;
+        }
+        Ok(())
+    }
+
+    fn write_accounts(&mut self, closure: &Closure) -> Result<(), AssembleError> {
+        let mut masters = [String::new(), String::new()];
+        if !self.template.accounts.is_empty() {
+            for (text, path) in masters.iter_mut().zip(MASTERS) {
+                let path = ImagePath::parse(path)?;
+                let bytes = self.read(&path, closure)?;
+                *text = String::from_utf8_lossy(&bytes).into_owned();
+            }
+        }
+        let [passwd, group] = masters;
+        for (path, text) in [
+            ("/etc/passwd", accounts::passwd(&passwd, self.template)),
+            ("/etc/group", accounts::group(&passwd, &group, self.template)),
+        ] {
+            if !text.is_empty() {
+                self.text(path, text)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The contents of a file that the walk found to be copied.
+    fn read(&self, path: &ImagePath, closure: &Closure) -> Result<Vec<u8>, AssembleError> {
+        let kept = closure.copied.get(path);
+        let Some(NodeKind::File(Content::Stored(content))) = kept.map(stored) else {
+            return Err(self.missing(path));
+        };
+        let mut bytes = Vec::new();
+        self.contents
+            .append(&content, &mut bytes)
+            .map_err(|source| AssembleError::Contents { path: path.clone(), source })?;
+        Ok(bytes)
+    }
+
+    fn missing(&self, path: &ImagePath) -> AssembleError {
+        let template = self.template.name.to_string();
+        AssembleError::Missing { path: path.clone(), template }
+    }
+
+    /// What the template puts there itself, over anything else.
+    fn place(&mut self, closure: &Closure) -> Result<(), AssembleError> {
+        for (path, placed) in &self.template.placed {
+            let node = match placed {
+                Placed::File { bytes, mode, owner, private: _ } => Node {
+                    mode: *mode,
+                    uid: owner.uid,
+                    gid: owner.gid,
+                    time: self.time,
+                    kind: NodeKind::File(Content::Inline(bytes.clone())),
+                },
+                Placed::Link(target) => Node::symlink(target.as_bytes(), self.time),
+                Placed::Directory { mode, owner } => Node {
+                    mode: *mode,
+                    uid: owner.uid,
+                    gid: owner.gid,
+                    time: self.time,
+                    kind: NodeKind::Directory,
+                },
+                Placed::Copy(from) => {
+                    let kept = closure.copied.get(from).ok_or_else(|| self.missing(from))?;
+                    let entry = kept.entry();
+                    Node {
+                        mode: entry.mode & 0o777,
+                        uid: entry.uid,
+                        gid: entry.gid,
+                        time: self.dated(entry.time),
+                        kind: stored(kept),
+                    }
+                }
+            };
+            if self.tree.get(path).is_some_and(|there| !there.is_directory()) {
+                self.shadowed.push(path.clone());
+            }
+            self.tree.replace(path.clone(), node).map_err(|source| self.failed(source))?;
+        }
+        Ok(())
+    }
+}
+
+/// Contents in the store. Only regular files and their other names get here; a folder or link
+/// would become an empty file.
+fn stored(kept: &Kept) -> NodeKind {
+    match kept.file() {
+        Some(file) => NodeKind::File(Content::Stored(StoredContent {
+            digest: file.digest,
+            size: file.size,
+            object: kept.package().deb,
+            offset: file.offset,
+        })),
+        None => NodeKind::File(Content::Inline(Vec::new().into())),
+    }
+}

@@ -1,0 +1,225 @@
+//! Why an image is not built.
+
+use crate::assemble::AssembleError;
+use crate::plan::{NoTask, Step};
+use camino::Utf8PathBuf;
+use dmc_archive::ArchiveError;
+use dmc_deb::version::VersionError;
+use dmc_elf::WalkError;
+use dmc_image::LayoutError;
+use dmc_image::archive::ArchiveError as ExportError;
+use dmc_image::layout::TagError;
+use dmc_template::{ConfError, RuleError, TemplateError};
+use dmc_types::{Arch, PackageName, TemplateName};
+use std::io;
+
+/// A task that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// A template that is not there or not right.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    /// Configuration that comes to nothing.
+    #[error(transparent)]
+    Conf(#[from] ConfError),
+    /// A rule that is not right.
+    #[error(transparent)]
+    Rule(#[from] RuleError),
+    /// A number that no task has.
+    #[error(transparent)]
+    NoTask(#[from] NoTask),
+    /// The archive or the store.
+    #[error(transparent)]
+    Archive(Box<ArchiveError>),
+    /// A package that a template or rule names is not in the archive.
+    #[error("there is no package {package} for {arch}{}", in_archive(archive.as_ref()))]
+    UnknownPackage {
+        /// The package.
+        package: PackageName,
+        /// The third-party archive that it was to come from.
+        archive: Option<String>,
+        /// The architecture.
+        arch: Arch,
+        /// Packages with similar names.
+        near: Vec<PackageName>,
+    },
+    /// The closure cannot be completed.
+    #[error("template {template}: {source}")]
+    Walk {
+        /// The template.
+        template: TemplateName,
+        /// Why.
+        source: Box<WalkError>,
+    },
+    /// The closure does not make a tree.
+    #[error(transparent)]
+    Assemble(#[from] AssembleError),
+    /// The layout cannot be read or written.
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
+    /// A version that makes no tag.
+    #[error(transparent)]
+    Tag(#[from] TagError),
+    /// A version that Debian's rules do not allow.
+    #[error(transparent)]
+    Version(#[from] VersionError),
+    /// The architectures would get different versions.
+    #[error(
+        "template {template}: source version of {package} differs: {} on {}, {} on {}",
+        one.1, one.0, other.1, other.0
+    )]
+    Skew {
+        /// The template.
+        template: TemplateName,
+        /// The package that gives the version.
+        package: PackageName,
+        /// An architecture and its version.
+        one: (Arch, String),
+        /// Another architecture and its version.
+        other: (Arch, String),
+    },
+    /// A task needs what another one makes.
+    #[error("{step} needs what {needed} leaves, and that is not there")]
+    NotYet {
+        /// The task that was to be done.
+        step: Step,
+        /// The task that comes first.
+        needed: Step,
+        /// That task's number, where it is in the plan.
+        number: Option<usize>,
+    },
+    /// A task on which this one builds has failed in this run.
+    #[error("not done, because {needed} failed")]
+    Skipped {
+        /// The task that failed.
+        needed: Step,
+    },
+    /// No engine answers.
+    #[error("no container engine answers")]
+    NoEngine,
+    /// An engine did not take the image.
+    #[error("{engine} did not load the image: {why}")]
+    Engine {
+        /// The program.
+        engine: &'static str,
+        /// What it said.
+        why: String,
+    },
+    /// The image could not be written for an engine.
+    #[error(transparent)]
+    Export(ExportError),
+    /// There is no such image in the layout.
+    #[error("there is no image of template {template} for {arch} in `{out}`")]
+    NoImage {
+        /// The template.
+        template: TemplateName,
+        /// The architecture.
+        arch: Arch,
+        /// The layout.
+        out: Utf8PathBuf,
+    },
+    /// The record of an image is missing or cannot be read.
+    #[error("the record `{path}` of an image cannot be read")]
+    Record {
+        /// The file.
+        path: Utf8PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// An address in the configuration is none.
+    #[error("`{text}` is not the address of an archive: {why}")]
+    Address {
+        /// What was read.
+        text: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A file of the configuration cannot be read.
+    #[error("cannot read the keyring `{path}`")]
+    Keyring {
+        /// The file.
+        path: Utf8PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The user's configuration cannot be written.
+    #[error("cannot write `{path}`")]
+    WriteConf {
+        /// The file.
+        path: Utf8PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl BuildError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Template(error) => error.hint(),
+            Self::Conf(error) => error.hint(),
+            Self::Rule(error) => error.hint(),
+            Self::Archive(error) => error.hint(),
+            Self::UnknownPackage { near, .. } if near.is_empty() => {
+                Some("check its name in the template, and the distribution (-D)".to_owned())
+            }
+            Self::UnknownPackage { near, .. } => {
+                let near: Vec<&str> = near.iter().map(PackageName::as_str).collect();
+                Some(format!("similar names: {}", near.join(", ")))
+            }
+            Self::Walk { source, .. } => Some(source.hint()),
+            Self::Layout(error) => Some(error.hint().to_owned()),
+            Self::Export(error) => Some(error.hint().to_owned()),
+            Self::NoTask(_) => Some("`-l` lists the tasks with their numbers".to_owned()),
+            Self::Skew { .. } => Some(
+                "the archive has not built it everywhere yet: wait, build one architecture (-A), \
+                 or say --allow-skew"
+                    .to_owned(),
+            ),
+            Self::NotYet { number: Some(number), .. } => Some(format!("run task {number} first")),
+            Self::NotYet { needed, number: None, .. } => {
+                Some(format!("run `dmc -a {}` first", needed.activity()))
+            }
+            Self::NoEngine => Some(
+                "install podman or docker, start it, or name the one to use by --engine".to_owned(),
+            ),
+            Self::NoImage { template, arch, .. } => {
+                Some(format!("build it first: dmc -t {template} -A {arch}"))
+            }
+            Self::Record { .. } => Some("build the image again; that writes its record".to_owned()),
+            Self::Address { .. } => Some(
+                "an address looks like http://mirror.example/debian or file:///srv/debian"
+                    .to_owned(),
+            ),
+            Self::Keyring { .. } => Some("correct `signed_by` in the configuration".to_owned()),
+            Self::Assemble(_)
+            | Self::Tag(_)
+            | Self::Version(_)
+            | Self::Skipped { .. }
+            | Self::Engine { .. }
+            | Self::WriteConf { .. } => None,
+        }
+    }
+
+    /// Whether the command line, configuration or a template is at fault, not the run.
+    pub fn is_usage(&self) -> bool {
+        matches!(
+            self,
+            Self::Template(_)
+                | Self::Conf(_)
+                | Self::Rule(_)
+                | Self::NoTask(_)
+                | Self::Address { .. }
+        )
+    }
+}
+
+fn in_archive(archive: Option<&String>) -> String {
+    archive.map(|archive| format!(" in archive {archive}")).unwrap_or_default()
+}
+
+impl From<ArchiveError> for BuildError {
+    fn from(error: ArchiveError) -> Self {
+        Self::Archive(Box::new(error))
+    }
+}

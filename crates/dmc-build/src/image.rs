@@ -1,0 +1,250 @@
+//! One architecture's image: closure, tree, layer, configuration, manifest.
+
+use crate::assemble::{self, Assembled};
+use crate::config::{Description, run_config};
+use crate::contents::StoreContents;
+use crate::error::BuildError;
+use crate::naming;
+use crate::record::ImageRecord;
+use crate::resolve::{Resolved, resolve};
+use crate::workshop::Workshop;
+use dmc_archive::{Candidate, Packages};
+use dmc_deb::deb822::Paragraph;
+use dmc_elf::Start;
+use dmc_image::layer::{Layer, LayerError, layer_key};
+use dmc_image::oci::{Descriptor, ImageConfig, Manifest};
+use dmc_image::{Layout, LayoutError};
+use dmc_template::{ArchTemplate, Placed, Template};
+use dmc_types::{Arch, ImagePath, PackageName, Sha256, UnixTime};
+use serde::{Deserialize, Serialize};
+use sha2::Digest as _;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What is known of an image once it is in the layout; kept in the store by [`image_key`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageSummary {
+    /// The architecture.
+    pub arch: Arch,
+    /// The manifest.
+    pub manifest: Descriptor,
+    /// The compressed layer's size in bytes.
+    pub layer_size: u64,
+    /// Packages with a file in it.
+    pub packages: usize,
+    /// Files, links and folders in it.
+    pub files: usize,
+    /// The tags that its version gives, the most telling first.
+    pub tags: Vec<String>,
+    /// The package that gives the version, with its source's version.
+    pub source: Option<(PackageName, String)>,
+    /// The time of the newest package, in seconds since 1970.
+    pub created: UnixTime,
+    /// What the user should know.
+    pub notes: Vec<String>,
+    annotations: BTreeMap<String, String>,
+}
+
+impl ImageSummary {
+    /// Annotations for an index that this image is part of.
+    pub(crate) fn annotations(&self) -> &BTreeMap<String, String> {
+        &self.annotations
+    }
+}
+
+/// A key that is equal for two builds only if their images are: over the template, the rules, the
+/// releases that vouch for every package, and all settings that reach the image.
+pub(crate) fn image_key(
+    workshop: &Workshop,
+    template: &Template,
+    arch: Arch,
+    releases: &[Sha256],
+) -> Sha256 {
+    let settings = &workshop.settings;
+    let mut hash = sha2::Sha256::new();
+    let mut add = |bytes: &[u8]| {
+        hash.update((bytes.len() as u64).to_le_bytes());
+        hash.update(bytes);
+    };
+    add(concat!("image 1 of dmc ", env!("CARGO_PKG_VERSION")).as_bytes());
+    add(template.digest_input());
+    for (name, text) in &settings.rules {
+        add(name.as_bytes());
+        add(text);
+    }
+    for text in [arch.name(), &settings.conf.dist, &settings.compression.to_string()] {
+        add(text.as_bytes());
+    }
+    add(format!("{:?}", settings.epoch).as_bytes());
+    for release in releases {
+        add(release.as_bytes());
+    }
+    Sha256::from_bytes(hash.finalize().into())
+}
+
+/// Builds the image of one architecture into the layout.
+pub(crate) async fn build(
+    workshop: &Arc<Workshop>,
+    template: &Template,
+    packages: &Packages,
+    expired: Vec<String>,
+) -> Result<ImageSummary, BuildError> {
+    let arch_template = template.for_arch(packages.arch())?;
+    let start = start(&arch_template, workshop.settings.rules(packages.arch())?);
+    let third_party = arch_template
+        .packages
+        .iter()
+        .filter_map(|package| Some((package.name.clone(), package.archive.clone()?)))
+        .collect();
+    let resolved =
+        resolve(&workshop.archive, packages, template.name(), start, third_party).await?;
+    let job = Arc::new(Job {
+        workshop: Arc::clone(workshop),
+        template: template.clone(),
+        arch_template,
+        resolved,
+        expired,
+    });
+    let made = job.clone().make().await;
+    let Err(BuildError::Layout(LayoutError::Layer(
+        LayerError::Corrupted { object, .. } | LayerError::Source { object, .. },
+    ))) = &made
+    else {
+        return made;
+    };
+    // The store gave other bytes than it was given: make them again, once.
+    let damaged = job.resolved.closure.packages.values().find(|facts| facts.deb == *object);
+    match damaged.and_then(|facts| job.resolved.candidates.get(&facts.package)) {
+        Some(candidate) => {
+            workshop.archive.repair_contents(candidate).await?;
+            job.make().await
+        }
+        None => made,
+    }
+}
+
+/// What a walk starts from.
+fn start(template: &ArchTemplate, rules: Vec<dmc_types::Rule>) -> Start {
+    let mut copied: Vec<ImagePath> = template
+        .placed
+        .values()
+        .filter_map(|placed| match placed {
+            Placed::Copy(from) => Some(from.clone()),
+            _ => None,
+        })
+        .collect();
+    if !template.accounts.is_empty() {
+        copied.extend(assemble::MASTERS.iter().filter_map(|path| ImagePath::parse(path).ok()));
+    }
+    Start {
+        arch: template.arch,
+        packages: template.packages.iter().map(|package| package.name.clone()).collect(),
+        roots: template.roots.clone(),
+        include: template.include.clone(),
+        exclude: template.exclude.clone(),
+        copied,
+        rules,
+    }
+}
+
+/// The part of a build that needs no network.
+struct Job {
+    workshop: Arc<Workshop>,
+    template: Template,
+    arch_template: ArchTemplate,
+    resolved: Resolved,
+    expired: Vec<String>,
+}
+
+impl Job {
+    async fn make(self: Arc<Self>) -> Result<ImageSummary, BuildError> {
+        self.workshop.clone().on_processor("writing an image", move || self.write()).await?
+    }
+
+    fn write(&self) -> Result<ImageSummary, BuildError> {
+        let workshop = &self.workshop;
+        let contents = StoreContents(workshop.archive.store().clone());
+        let closure = &self.resolved.closure;
+        let assembled =
+            assemble::assemble(closure, &self.arch_template, &contents, workshop.settings.epoch)?;
+        let layout = workshop.layout()?;
+        let layer = self.layer(&assembled, &contents, &layout)?;
+        let (tags, named_by) = self.version();
+        let facts = named_by.and_then(|found| closure.packages.get(&found.package));
+        let homepage =
+            facts.and_then(|facts| Paragraph::new(facts.control.as_bytes()).field("Homepage"));
+        let description = Description {
+            template: &self.template,
+            version: tags.first().map_or("latest", String::as_str),
+            package: named_by.map(|found| (&found.package, found.version.as_str())),
+            homepage,
+            dist: &workshop.settings.conf.dist,
+            expired: &self.expired,
+            created: assembled.time,
+        };
+        let annotations = description.annotations();
+        let platform = self.arch_template.arch.oci();
+        let config = ImageConfig::new(
+            platform,
+            assembled.time,
+            run_config(&self.arch_template.image, annotations.clone()),
+            &layer,
+            &description.created_by(),
+        );
+        let manifest = layout.write_image(platform, &config, &layer, annotations.clone())?;
+        let record = ImageRecord::new(closure, &self.arch_template, &assembled);
+        Workshop::write_record(&layout, &manifest.digest, &record)?;
+        Ok(ImageSummary {
+            arch: self.arch_template.arch,
+            manifest,
+            layer_size: layer.size,
+            packages: record.packages.len(),
+            files: assembled.tree.len(),
+            source: named_by.map(|found| (found.package.clone(), found.source_version.clone())),
+            tags,
+            created: assembled.time,
+            notes: record.notes,
+            annotations,
+        })
+    }
+
+    /// The layer: written, or found in the layout where the same tree was written before.
+    fn layer(
+        &self,
+        assembled: &Assembled,
+        contents: &StoreContents,
+        layout: &Layout,
+    ) -> Result<Layer, BuildError> {
+        let store = self.workshop.archive.store();
+        let compression = self.workshop.settings.compression;
+        let key = layer_key(&assembled.tree, compression);
+        let known = store.record(&key).ok().flatten();
+        if let Some(layer) = known.and_then(|json| serde_json::from_slice::<Layer>(&json).ok())
+            && layout.keep_blob(&layer.digest, layer.size)?
+        {
+            return Ok(layer);
+        }
+        let layer = layout.write_layer(&assembled.tree, contents, contents, compression)?;
+        if let Ok(json) = serde_json::to_vec(&layer) {
+            store.put_record(&key, &json).map_err(dmc_archive::ArchiveError::from)?;
+        }
+        Ok(layer)
+    }
+
+    /// The tags, and the package that they come from. Without one, the distribution's name is the
+    /// version.
+    fn version(&self) -> (Vec<String>, Option<&Candidate>) {
+        let package = self.arch_template.version_from.as_ref();
+        match package.and_then(|package| self.resolved.candidates.get(package)) {
+            Some(candidate) => (naming::tags(&candidate.version), Some(candidate)),
+            None => (vec![self.workshop.settings.conf.dist.clone(), "latest".to_owned()], None),
+        }
+    }
+}
+
+/// Whether everything that a summary speaks of is in the layout.
+pub(crate) fn is_complete(layout: &Layout, summary: &ImageSummary) -> bool {
+    let Ok(manifest) = layout.read_document::<Manifest>(&summary.manifest) else { return false };
+    let blobs = [&summary.manifest, &manifest.config].into_iter().chain(&manifest.layers);
+    blobs.into_iter().all(|blob| layout.keep_blob(&blob.digest, blob.size).unwrap_or(false))
+}

@@ -1,0 +1,250 @@
+//! The numbered tasks of a run.
+//!
+//! Numbers depend on what was asked for alone, not on what is cached, so that a number read from
+//! the list means the same task afterwards.
+
+use dmc_types::{Arch, TemplateName};
+use std::collections::BTreeSet;
+use std::fmt;
+
+/// What a run does with its templates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Activity {
+    /// Prepare the machine.
+    Setup,
+    /// Refresh indices and say what changed.
+    Update,
+    /// Build images.
+    Create,
+    /// Put images into an engine.
+    Load,
+}
+
+/// One task.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Step {
+    /// Make the store and the user's configuration.
+    Prepare,
+    /// Verify the releases and have their package indices for an architecture.
+    Indices(Arch),
+    /// Look for tools that some activities use.
+    Tools,
+    /// Compare a template's images with the indices.
+    Changes(TemplateName),
+    /// Build the image of one architecture.
+    Image(TemplateName, Arch),
+    /// Join a template's images and name the result.
+    Index(TemplateName),
+    /// Put the image of this architecture into an engine.
+    Load(TemplateName, Arch),
+}
+
+impl Step {
+    /// The activity that the step belongs to.
+    pub fn activity(&self) -> Activity {
+        match self {
+            Self::Prepare | Self::Tools => Activity::Setup,
+            Self::Indices(_) | Self::Changes(_) => Activity::Update,
+            Self::Image(..) | Self::Index(_) => Activity::Create,
+            Self::Load(..) => Activity::Load,
+        }
+    }
+
+    /// The template that it acts on.
+    pub fn template(&self) -> Option<&TemplateName> {
+        match self {
+            Self::Changes(name)
+            | Self::Image(name, _)
+            | Self::Index(name)
+            | Self::Load(name, _) => Some(name),
+            Self::Prepare | Self::Indices(_) | Self::Tools => None,
+        }
+    }
+
+    /// The architecture that it acts on.
+    pub fn arch(&self) -> Option<Arch> {
+        match self {
+            Self::Indices(arch) | Self::Image(_, arch) | Self::Load(_, arch) => Some(*arch),
+            Self::Prepare | Self::Tools | Self::Changes(_) | Self::Index(_) => None,
+        }
+    }
+
+    /// What is done, in a few words.
+    pub fn what(&self) -> &'static str {
+        match self {
+            Self::Prepare => "prepare store and configuration",
+            Self::Indices(_) => "verify releases, read package indices",
+            Self::Tools => "look for optional tools",
+            Self::Changes(_) => "say which packages changed",
+            Self::Image(..) => "find the closure, write layer and manifest",
+            Self::Index(_) => "join the architectures, set the tags",
+            Self::Load(..) => "put the image into the container engine",
+        }
+    }
+}
+
+impl fmt::Display for Activity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Setup => "setup",
+            Self::Update => "update",
+            Self::Create => "create",
+            Self::Load => "load",
+        })
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.activity())?;
+        if let Some(template) = self.template() {
+            write!(f, " {template}")?;
+        }
+        if let Some(arch) = self.arch() {
+            write!(f, " {arch}")?;
+        }
+        Ok(())
+    }
+}
+
+/// All tasks of a run, in order; the first has number 1.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    steps: Vec<Step>,
+}
+
+/// A number that no task has.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no task {number}: the tasks are 1 to {last}")]
+pub struct NoTask {
+    /// What was asked for.
+    pub number: usize,
+    /// The last task.
+    pub last: usize,
+}
+
+/// Which tasks of a plan are to be done.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// The first.
+    pub begin: Option<usize>,
+    /// The last.
+    pub end: Option<usize>,
+    /// These alone, where any are named.
+    pub only: BTreeSet<usize>,
+}
+
+impl Plan {
+    /// The tasks of `activities` for these templates and architectures. `host` is the machine's
+    /// own architecture, for what runs here.
+    pub fn new(
+        activities: &BTreeSet<Activity>,
+        templates: &[TemplateName],
+        archs: &[Arch],
+        host: Arch,
+    ) -> Self {
+        let does = |activity| activities.contains(&activity);
+        let mut steps = Vec::new();
+        if does(Activity::Setup) {
+            steps.push(Step::Prepare);
+        }
+        if does(Activity::Setup) || does(Activity::Update) || does(Activity::Create) {
+            steps.extend(archs.iter().map(|arch| Step::Indices(*arch)));
+        }
+        if does(Activity::Setup) {
+            steps.push(Step::Tools);
+        }
+        if does(Activity::Update) {
+            steps.extend(templates.iter().cloned().map(Step::Changes));
+        }
+        if does(Activity::Create) {
+            for template in templates {
+                steps.extend(archs.iter().map(|arch| Step::Image(template.clone(), *arch)));
+                steps.push(Step::Index(template.clone()));
+            }
+        }
+        if does(Activity::Load) {
+            steps.extend(templates.iter().map(|template| Step::Load(template.clone(), host)));
+        }
+        Self { steps }
+    }
+
+    /// Number and step of each task.
+    pub fn tasks(&self) -> impl Iterator<Item = (usize, &Step)> {
+        self.steps.iter().enumerate().map(|(at, step)| (at + 1, step))
+    }
+
+    /// The number of a step.
+    pub fn number(&self, step: &Step) -> Option<usize> {
+        self.tasks().find(|(_, other)| *other == step).map(|(number, _)| number)
+    }
+
+    /// The tasks that are selected, in order.
+    pub fn select(&self, selection: &Selection) -> Result<Vec<(usize, Step)>, NoTask> {
+        let last = self.steps.len();
+        let named = selection.only.iter().chain(&selection.begin).chain(&selection.end);
+        if let Some(number) = named.copied().find(|number| !(1..=last).contains(number)) {
+            return Err(NoTask { number, last });
+        }
+        let from = selection.begin.unwrap_or(1);
+        let to = selection.end.unwrap_or(last);
+        let chosen = |number: &usize| {
+            if selection.only.is_empty() {
+                (from..=to).contains(number)
+            } else {
+                selection.only.contains(number)
+            }
+        };
+        let tasks = self.tasks().filter(|(number, _)| chosen(number));
+        Ok(tasks.map(|(number, step)| (number, step.clone())).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan() -> Plan {
+        let activities = [Activity::Create, Activity::Load].into();
+        let templates = ["nginx".parse().unwrap(), "static".parse().unwrap()];
+        Plan::new(&activities, &templates, &[Arch::Amd64, Arch::Arm64], Arch::Amd64)
+    }
+
+    #[test]
+    fn tasks_are_numbered_in_their_order() {
+        let tasks: Vec<String> =
+            plan().tasks().map(|(number, step)| format!("{number} {step}")).collect();
+        assert_eq!(
+            tasks,
+            [
+                "1 update amd64",
+                "2 update arm64",
+                "3 create nginx amd64",
+                "4 create nginx arm64",
+                "5 create nginx",
+                "6 create static amd64",
+                "7 create static arm64",
+                "8 create static",
+                "9 load nginx amd64",
+                "10 load static amd64",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_selection_names_tasks_by_number() {
+        let numbers = |begin, end, only: &[usize]| {
+            let selection = Selection { begin, end, only: only.iter().copied().collect() };
+            plan().select(&selection).map(|tasks| tasks.into_iter().map(|(n, _)| n).collect())
+        };
+        assert_eq!(numbers(None, None, &[]), Ok((1..=10).collect::<Vec<_>>()));
+        assert_eq!(numbers(Some(9), None, &[]), Ok(vec![9, 10]));
+        assert_eq!(numbers(Some(2), Some(3), &[]), Ok(vec![2, 3]));
+        assert_eq!(numbers(None, None, &[5, 3]), Ok(vec![3, 5]));
+        for (begin, end, only) in
+            [(Some(0), None, &[][..]), (None, Some(11), &[]), (None, None, &[11])]
+        {
+            assert!(numbers(begin, end, only).is_err(), "{begin:?} {end:?} {only:?}");
+        }
+    }
+}

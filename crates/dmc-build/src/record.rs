@@ -1,0 +1,134 @@
+//! What is on record of an image: its packages, and each file's reasons.
+//!
+//! Written beside the blobs of the layout, in `dmc/HEX.json` by the digest of the platform's
+//! manifest, so that `dmc why` needs neither network nor store, and as deterministic as the image.
+
+use crate::assemble::Assembled;
+use dmc_elf::{Closure, Edge};
+use dmc_template::{ArchTemplate, Placed};
+use dmc_types::{Arch, ImagePath, PackageName, Sha256, TemplateName};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The record of one platform's image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageRecord {
+    /// The template that it was made from.
+    pub template: TemplateName,
+    /// The architecture.
+    pub arch: Arch,
+    /// Packages with a file in the image.
+    pub packages: BTreeMap<PackageName, PackageRecord>,
+    /// Everything in the image but folders that nothing asked for.
+    pub files: BTreeMap<ImagePath, FileRecord>,
+    /// What was left out or changed, in sentences.
+    pub notes: Vec<String>,
+}
+
+/// One package of an image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackageRecord {
+    /// Its version.
+    pub version: String,
+    /// SHA-256 of its .deb.
+    pub deb: Sha256,
+}
+
+/// One file of an image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileRecord {
+    /// The package that ships it; none for files that are made or placed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub package: Option<PackageName>,
+    /// How it came to be, where no package ships it: `overlay`, `copy of PATH`, `generated`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub made: Option<String>,
+    /// Why it is there, the first reason in front.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub reasons: Vec<Edge>,
+}
+
+impl ImageRecord {
+    /// Puts on record what the walk found and what assembly made of it.
+    pub(crate) fn new(closure: &Closure, template: &ArchTemplate, assembled: &Assembled) -> Self {
+        let mut files = BTreeMap::new();
+        for (path, node) in assembled.tree.iter() {
+            let record = match (template.placed.get(path), closure.files.get(path)) {
+                (Some(placed), _) => FileRecord::placed(placed, closure),
+                (None, Some(kept)) => FileRecord {
+                    package: Some(kept.package().package.clone()),
+                    made: None,
+                    reasons: kept.reasons.clone(),
+                },
+                (None, None) if node.is_directory() => continue,
+                (None, None) => FileRecord::made("generated"),
+            };
+            files.insert(path.clone(), record);
+        }
+        let packages = closure.shipped().into_iter().map(|(name, facts)| {
+            (name, PackageRecord { version: facts.version.clone(), deb: facts.deb })
+        });
+        Self {
+            template: template.name.clone(),
+            arch: template.arch,
+            packages: packages.collect(),
+            files,
+            notes: notes(closure, assembled),
+        }
+    }
+
+    /// The chain of reasons from a file up to the template, following each file's first reason:
+    /// the file itself, then what needs it, and so on.
+    pub fn chain(&self, path: &ImagePath, first: &Edge) -> Vec<(ImagePath, Edge)> {
+        let mut chain = vec![(path.clone(), first.clone())];
+        let mut next = first.from.as_ref();
+        while let Some(path) = next.filter(|path| chain.iter().all(|(seen, _)| seen != *path)) {
+            let reasons = self.files.get(path).map(|file| &file.reasons);
+            let Some(reason) = reasons.and_then(|reasons| reasons.first()) else { break };
+            chain.push((path.clone(), reason.clone()));
+            next = reason.from.as_ref();
+        }
+        chain
+    }
+}
+
+impl FileRecord {
+    fn made(how: impl Into<String>) -> Self {
+        Self { package: None, made: Some(how.into()), reasons: Vec::new() }
+    }
+
+    fn placed(placed: &Placed, closure: &Closure) -> Self {
+        match placed {
+            Placed::File { private: false, .. } => Self::made("file of the template"),
+            Placed::File { private: true, .. } => Self::made("private file of the template"),
+            Placed::Link(_) => Self::made("link of the template"),
+            Placed::Directory { .. } => Self::made("folder of the template"),
+            Placed::Copy(from) => Self {
+                package: closure.copied.get(from).map(|kept| kept.package().package.clone()),
+                ..Self::made(format!("copy of {from}"))
+            },
+        }
+    }
+}
+
+fn notes(closure: &Closure, assembled: &Assembled) -> Vec<String> {
+    let there = |path: &ImagePath| assembled.tree.get(path).is_some();
+    let open = closure.notes.iter().filter(|note| match note {
+        dmc_elf::Note::Dangling { target, .. } => !there(target),
+        _ => true,
+    });
+    let mut notes: Vec<String> = open.map(ToString::to_string).collect();
+    notes.extend(
+        assembled
+            .shadowed
+            .iter()
+            .map(|path| format!("the template's `{path}` takes the place of a package's")),
+    );
+    notes.extend(
+        assembled
+            .lowered
+            .iter()
+            .map(|path| format!("`{path}` is without its setuid or setgid bit")),
+    );
+    notes
+}

@@ -1,0 +1,220 @@
+//! Drives a walk: finds, for each thing that it needs, the package that has it.
+//!
+//! By Debian Policy (8.6, and 2.2.1 for what Depends means) a package depends on whatever its
+//! files need, so an answer is sought among the needing package's direct dependencies, the
+//! likeliest first, and then among theirs. Guesses are read side by side; each is checked before
+//! it counts.
+
+use crate::error::BuildError;
+use crate::guess::{self, Likelihood};
+use dmc_archive::{Archive, ArchiveError, Candidate, Packages};
+use dmc_deb::relation::{Relation, Relations};
+use dmc_elf::{Answer, Closure, Need, Start, Walk, Want};
+use dmc_types::{Arch, PackageFacts, PackageName, TemplateName};
+use futures::future::try_join_all;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+/// Most packages that are read for one need once the direct dependencies have not met it.
+const FURTHER_READS: usize = 24;
+
+/// A closure, and the index entries of the packages in it.
+#[derive(Debug)]
+pub(crate) struct Resolved {
+    pub(crate) closure: Closure,
+    pub(crate) candidates: BTreeMap<PackageName, Candidate>,
+}
+
+/// Walks from `start` until nothing is missing.
+pub(crate) async fn resolve(
+    archive: &Archive,
+    packages: &Packages,
+    template: &TemplateName,
+    start: Start,
+    third_party: BTreeMap<PackageName, String>,
+) -> Result<Resolved, BuildError> {
+    let failed = |source| BuildError::Walk { template: template.clone(), source: Box::new(source) };
+    let mut search = Search { archive, packages, third_party, taken: BTreeMap::new() };
+    let mut walk = Walk::new(start);
+    loop {
+        let needs = walk.advance().map_err(failed)?;
+        if needs.is_empty() {
+            return Ok(Resolved { closure: walk.finish(), candidates: search.taken });
+        }
+        let answers = search.answer(&needs).await?;
+        for (need, answer) in needs.iter().zip(answers) {
+            walk.answer(need, answer).map_err(failed)?;
+        }
+    }
+}
+
+struct Search<'a> {
+    archive: &'a Archive,
+    packages: &'a Packages,
+    /// The archive of each package that a template takes from one by name.
+    third_party: BTreeMap<PackageName, String>,
+    /// Packages that have answered a need.
+    taken: BTreeMap<PackageName, Candidate>,
+}
+
+impl Search<'_> {
+    /// Answers needs, in their order. Likely packages are read for all needs at once; only if
+    /// that brings nothing is the first open need pursued further, and the others wait.
+    async fn answer(&mut self, needs: &[Need]) -> Result<Vec<Answer>, BuildError> {
+        let mut guesses = Vec::new();
+        for need in needs {
+            guesses.push(self.expected(need)?);
+        }
+        let reads = guesses.iter().flatten().map(|candidate| self.archive.facts(candidate));
+        let mut read = try_join_all(reads).await?.into_iter();
+        let mut answers = Vec::new();
+        for (need, guess) in needs.iter().zip(guesses) {
+            let found = guess.and_then(|candidate| Some((candidate, read.next()?)));
+            let found = found.filter(|(_, facts)| need.want.is_met_by(facts, self.arch()));
+            answers.push(match found {
+                Some((candidate, facts)) => self.take(candidate, facts),
+                None if need.hard => Answer::Later,
+                None => Answer::Nowhere,
+            });
+        }
+        let stuck = answers.iter().all(|answer| matches!(answer, Answer::Later));
+        if let (true, Some(need)) = (stuck, needs.first()) {
+            answers[0] = match self.pursue(need).await? {
+                Some((candidate, facts)) => self.take(candidate, facts),
+                None => Answer::Nowhere,
+            };
+        }
+        Ok(answers)
+    }
+
+    fn arch(&self) -> Arch {
+        self.packages.arch()
+    }
+
+    fn take(&mut self, candidate: Candidate, facts: Arc<PackageFacts>) -> Answer {
+        self.taken.insert(candidate.package.clone(), candidate);
+        Answer::Package(facts)
+    }
+
+    /// The package that is to be expected to meet a need, if one stands out.
+    fn expected(&self, need: &Need) -> Result<Option<Candidate>, BuildError> {
+        if let Want::Package(name) = &need.want {
+            return self.named(name).map(Some);
+        }
+        let named = guess::named_by(&need.want);
+        let direct = match &need.by {
+            Some(by) => self.dependencies(by)?,
+            None => Vec::new(),
+        };
+        let expected = |candidate: &Candidate| {
+            guess::likelihood(&need.want, &candidate.package) == Likelihood::Expected
+        };
+        if let Some(found) = direct.into_iter().find(expected) {
+            return Ok(Some(found));
+        }
+        match named {
+            Some(name) => Ok(self.packages.package(&name).map_err(ArchiveError::from)?),
+            None => Ok(None),
+        }
+    }
+
+    /// Reads one dependency after the other, the likeliest and smallest first; then what these
+    /// depend on, as far as it is named like what is needed.
+    async fn pursue(
+        &self,
+        need: &Need,
+    ) -> Result<Option<(Candidate, Arc<PackageFacts>)>, BuildError> {
+        let Some(by) = &need.by else { return Ok(None) };
+        let direct = self.dependencies(by)?;
+        let further = self.further(&direct)?;
+        let likely = |candidate: &Candidate| guess::likelihood(&need.want, &candidate.package);
+        let order = |mut some: Vec<Candidate>| {
+            some.sort_by_key(|one| (likely(one), one.size, one.package.clone()));
+            some
+        };
+        let further = order(further).into_iter().filter(|one| likely(one) < Likelihood::Any);
+        for candidate in order(direct).into_iter().chain(further.take(FURTHER_READS)) {
+            let facts = self.archive.facts(&candidate).await?;
+            if need.want.is_met_by(&facts, self.arch()) {
+                return Ok(Some((candidate, facts)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A package that a template or rule names.
+    fn named(&self, name: &PackageName) -> Result<Candidate, BuildError> {
+        let found = match self.third_party.get(name) {
+            Some(archive) => self.packages.package_from(archive, name),
+            None => self.packages.package(name),
+        };
+        match found.map_err(ArchiveError::from)? {
+            Some(candidate) => Ok(candidate),
+            None => Err(BuildError::UnknownPackage {
+                package: name.clone(),
+                archive: self.third_party.get(name).cloned(),
+                arch: self.arch(),
+                near: self.packages.nearest(name.as_str()).map_err(ArchiveError::from)?,
+            }),
+        }
+    }
+
+    /// What a package depends on directly: of alternatives all, the preferred first.
+    fn dependencies(&self, of: &PackageName) -> Result<Vec<Candidate>, BuildError> {
+        let known = match self.taken.get(of) {
+            Some(candidate) => Some(candidate.clone()),
+            None => self.packages.package(of).map_err(ArchiveError::from)?,
+        };
+        match known {
+            Some(candidate) => self.related(&candidate.relations()),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Everything that these depend on in turn, without these, the nearest first.
+    fn further(&self, direct: &[Candidate]) -> Result<Vec<Candidate>, BuildError> {
+        let mut seen: BTreeSet<PackageName> =
+            direct.iter().map(|candidate| candidate.package.clone()).collect();
+        let mut queue: VecDeque<Candidate> = direct.iter().cloned().collect();
+        let mut further = Vec::new();
+        while let Some(candidate) = queue.pop_front() {
+            for next in self.related(&candidate.relations())? {
+                if seen.insert(next.package.clone()) {
+                    queue.push_back(next.clone());
+                    further.push(next);
+                }
+            }
+        }
+        Ok(further)
+    }
+
+    fn related(&self, relations: &Relations) -> Result<Vec<Candidate>, BuildError> {
+        let mut found: Vec<Candidate> = Vec::new();
+        for relation in relations.iter() {
+            for candidate in self.candidates(relation)? {
+                if found.iter().all(|other| other.package != candidate.package) {
+                    found.push(candidate);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The package of that name if its version will do, and those that provide the name.
+    fn candidates(&self, relation: &Relation) -> Result<Vec<Candidate>, ArchiveError> {
+        let real = match self.third_party.get(&relation.name) {
+            Some(archive) => self.packages.package_from(archive, &relation.name)?,
+            None => self.packages.package(&relation.name)?,
+        };
+        let fits = |candidate: &Candidate| {
+            relation
+                .constraint
+                .as_ref()
+                .is_none_or(|(operator, bound)| operator.holds(&candidate.version, bound))
+        };
+        match real.filter(fits) {
+            Some(candidate) => Ok(vec![candidate]),
+            None => Ok(self.packages.providers(&relation.name)?),
+        }
+    }
+}

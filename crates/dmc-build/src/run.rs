@@ -1,0 +1,282 @@
+//! Does tasks: side by side where they allow it, each failure kept to what depends on it.
+
+use crate::changes::Standing;
+use crate::error::BuildError;
+use crate::image::ImageSummary;
+use crate::load::{self, Engine};
+use crate::plan::{Plan, Step};
+use crate::workshop::{Named, Workshop};
+use camino::Utf8PathBuf;
+use dmc_archive::ArchiveError;
+use dmc_types::{Arch, TemplateName};
+use futures::future::join_all;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// What a task came to.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The store is there; the configuration file was written where a path is given.
+    Prepared {
+        /// The store's folder.
+        store: Utf8PathBuf,
+        /// The file that was made.
+        conf: Option<Utf8PathBuf>,
+    },
+    /// The indices of an architecture are there.
+    Indices {
+        /// How many packages they hold.
+        packages: usize,
+        /// The releases that vouch for them.
+        releases: Vec<ReleaseLine>,
+    },
+    /// Which tools are there.
+    Tools(Vec<Tool>),
+    /// How a template's images stand to the indices.
+    Changes(Vec<Standing>),
+    /// An image is in the layout.
+    Image {
+        /// What is known of it.
+        summary: Box<ImageSummary>,
+        /// Whether it was there already.
+        cached: bool,
+    },
+    /// An index is in the layout.
+    Index(Named),
+    /// The engine has the image.
+    Loaded(Vec<String>),
+}
+
+/// A verified release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReleaseLine {
+    /// Its suite.
+    pub suite: String,
+    /// Its mirror.
+    pub url: String,
+    /// When it was made, in seconds since 1970.
+    pub date: i64,
+    /// Fingerprint of the certificate that signed it.
+    pub signer: String,
+}
+
+/// A program that some activities use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tool {
+    /// The program.
+    pub program: &'static str,
+    /// What for.
+    pub purpose: &'static str,
+    /// Whether it is there.
+    pub found: bool,
+}
+
+/// Optional tools, and what they are for.
+const TOOLS: [(&str, &str); 4] = [
+    ("podman", "load, and to run images without root"),
+    ("docker", "load, where podman is not used"),
+    ("skopeo", "to copy images from the layout to elsewhere"),
+    ("qemu-aarch64-static", "to run arm64 images on this machine"),
+];
+
+/// Whoever watches a run.
+pub trait Watch {
+    /// A task begins.
+    fn begun(&self, number: usize, step: &Step);
+    /// A task is over.
+    fn ended(
+        &self,
+        number: usize,
+        step: &Step,
+        result: &Result<Outcome, BuildError>,
+        took: Duration,
+    );
+}
+
+/// What `load` and `setup` need besides the workshop.
+#[derive(Debug, Clone, Default)]
+pub struct Extras {
+    /// The engine; none for whichever answers.
+    pub engine: Option<Engine>,
+    /// The repository for loaded images; none for `localhost/NAME`.
+    pub repository: Option<String>,
+    /// The user's configuration file and the text that it begins with.
+    pub conf: Option<(Utf8PathBuf, String)>,
+}
+
+/// Does the selected tasks. Returns how many failed.
+pub async fn run(
+    workshop: &Arc<Workshop>,
+    plan: &Plan,
+    tasks: &[(usize, Step)],
+    extras: &Extras,
+    watch: &dyn Watch,
+) -> usize {
+    let mut run = Run {
+        workshop,
+        plan,
+        extras,
+        watch,
+        selected: tasks.iter().map(|(_, step)| step.clone()).collect(),
+        failed: BTreeSet::new(),
+        images: BTreeMap::new(),
+    };
+    for group in tasks.chunk_by(|(_, one), (_, other)| together(one, other)) {
+        let results = join_all(group.iter().map(|(number, step)| run.task(*number, step))).await;
+        for ((_, step), result) in group.iter().zip(results) {
+            run.keep(step, result);
+        }
+    }
+    run.failed.len()
+}
+
+/// Whether two neighbouring tasks can be done side by side.
+fn together(one: &Step, other: &Step) -> bool {
+    match (one, other) {
+        (Step::Indices(_), Step::Indices(_)) => true,
+        (Step::Image(one, _), Step::Image(other, _)) => one == other,
+        _ => false,
+    }
+}
+
+struct Run<'a> {
+    workshop: &'a Arc<Workshop>,
+    plan: &'a Plan,
+    extras: &'a Extras,
+    watch: &'a dyn Watch,
+    selected: BTreeSet<Step>,
+    failed: BTreeSet<Step>,
+    images: BTreeMap<(TemplateName, Arch), ImageSummary>,
+}
+
+impl Run<'_> {
+    async fn task(&self, number: usize, step: &Step) -> Result<Outcome, BuildError> {
+        self.watch.begun(number, step);
+        let begun = Instant::now();
+        let result = match self.needs(step).find(|needed| self.failed.contains(needed)) {
+            Some(needed) => Err(BuildError::Skipped { needed }),
+            None => self.perform(step).await,
+        };
+        self.watch.ended(number, step, &result, begun.elapsed());
+        result
+    }
+
+    fn keep(&mut self, step: &Step, result: Result<Outcome, BuildError>) {
+        match (step, result) {
+            (Step::Image(template, arch), Ok(Outcome::Image { summary, .. })) => {
+                self.images.insert((template.clone(), *arch), *summary);
+            }
+            (_, Ok(_)) => {}
+            (_, Err(_)) => drop(self.failed.insert(step.clone())),
+        }
+    }
+
+    /// The tasks on which a task builds.
+    fn needs(&self, step: &Step) -> impl Iterator<Item = Step> {
+        let archs = self.workshop.settings.conf.archs.clone();
+        let needs: Vec<Step> = match step {
+            Step::Image(_, arch) => vec![Step::Indices(*arch)],
+            Step::Changes(_) => archs.into_iter().map(Step::Indices).collect(),
+            Step::Index(template) => {
+                archs.into_iter().map(|arch| Step::Image(template.clone(), arch)).collect()
+            }
+            Step::Load(template, _) => vec![Step::Index(template.clone())],
+            Step::Prepare | Step::Indices(_) | Step::Tools => Vec::new(),
+        };
+        needs.into_iter()
+    }
+
+    async fn perform(&self, step: &Step) -> Result<Outcome, BuildError> {
+        match step {
+            Step::Prepare => self.prepare(),
+            Step::Indices(arch) => self.indices(*arch).await,
+            Step::Tools => Ok(Outcome::Tools(tools())),
+            Step::Changes(template) => Ok(Outcome::Changes(self.workshop.changes(template).await?)),
+            Step::Image(template, arch) => self.image(step, template, *arch).await,
+            Step::Index(template) => self.index(step, template).await,
+            Step::Load(template, arch) => self.load(template, *arch),
+        }
+    }
+
+    fn prepare(&self) -> Result<Outcome, BuildError> {
+        let store = self.workshop.archive.store();
+        store.prepare().map_err(ArchiveError::from)?;
+        let mut written = None;
+        if let Some((path, text)) = self.extras.conf.as_ref().filter(|(path, _)| !path.exists()) {
+            let failed = |source| BuildError::WriteConf { path: path.clone(), source };
+            if let Some(folder) = path.parent() {
+                std::fs::create_dir_all(folder).map_err(failed)?;
+            }
+            std::fs::write(path, text).map_err(failed)?;
+            written = Some(path.clone());
+        }
+        Ok(Outcome::Prepared { store: store.root().to_owned(), conf: written })
+    }
+
+    async fn indices(&self, arch: Arch) -> Result<Outcome, BuildError> {
+        let packages = self.workshop.metadata.index(arch).await?.len();
+        let releases =
+            self.workshop.metadata.releases().await?.iter().map(|accepted| ReleaseLine {
+                suite: accepted.suite.to_string(),
+                url: accepted.mirror.url.to_string(),
+                date: accepted.release.date(),
+                signer: accepted.release.signer().to_owned(),
+            });
+        Ok(Outcome::Indices { packages, releases: releases.collect() })
+    }
+
+    async fn image(
+        &self,
+        step: &Step,
+        template: &TemplateName,
+        arch: Arch,
+    ) -> Result<Outcome, BuildError> {
+        let needed = Step::Indices(arch);
+        if !self.selected.contains(&needed) && self.workshop.metadata.index(arch).await.is_err() {
+            return Err(self.not_yet(step, needed));
+        }
+        let (summary, cached) = self.workshop.image(template, arch).await?;
+        Ok(Outcome::Image { summary: Box::new(summary), cached })
+    }
+
+    async fn index(&self, step: &Step, template: &TemplateName) -> Result<Outcome, BuildError> {
+        let mut images = Vec::new();
+        for arch in &self.workshop.settings.conf.archs {
+            let made = self.images.get(&(template.clone(), *arch)).cloned();
+            let known = match made {
+                Some(summary) => Some(summary),
+                None => self.workshop.known(template, *arch).await.ok().flatten(),
+            };
+            let needed = || Step::Image(template.clone(), *arch);
+            images.push(known.ok_or_else(|| self.not_yet(step, needed()))?);
+        }
+        Ok(Outcome::Index(self.workshop.index(template, &images)?))
+    }
+
+    fn not_yet(&self, step: &Step, needed: Step) -> BuildError {
+        let number = self.plan.number(&needed);
+        BuildError::NotYet { step: step.clone(), needed, number }
+    }
+
+    fn load(&self, template: &TemplateName, arch: Arch) -> Result<Outcome, BuildError> {
+        let (layout, manifest, tag) = self.workshop.manifest(template, arch)?;
+        let engine = match self.extras.engine {
+            Some(engine) => engine,
+            None => Engine::find().ok_or(BuildError::NoEngine)?,
+        };
+        let own = format!("localhost/{template}");
+        let repository = self.extras.repository.as_deref().unwrap_or(&own);
+        let mut names = vec![format!("{repository}:{tag}")];
+        if tag != "latest" {
+            names.push(format!("{repository}:latest"));
+        }
+        Ok(Outcome::Loaded(load::load(&layout, &manifest, &names, engine)?))
+    }
+}
+
+fn tools() -> Vec<Tool> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let there = |program: &str| std::env::split_paths(&path).any(|dir| dir.join(program).is_file());
+    TOOLS.map(|(program, purpose)| Tool { program, purpose, found: there(program) }).into()
+}

@@ -1,0 +1,144 @@
+//! Everything that a run depends on, and how configuration becomes the archive's words.
+
+use crate::error::BuildError;
+use camino::{Utf8Path, Utf8PathBuf};
+use dmc_archive::{
+    ArchiveSpec, Keyrings, Role, ShippedKeyring, SiteSpec, ThirdPartySpec, Url, VendorSpec,
+};
+use dmc_image::Compression;
+use dmc_template::{Catalog, Conf, ThirdParty};
+use dmc_types::{Arch, Rule, Suite, UnixTime};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What the caller has worked out from command line, environment and configuration.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The configuration, with command line and environment put over it.
+    pub conf: Conf,
+    /// All templates.
+    pub catalog: Catalog,
+    /// Rule files: name and text.
+    pub rules: Vec<(String, Vec<u8>)>,
+    /// Shipped keyrings by the name that configuration gives them.
+    pub keyrings: BTreeMap<String, Vec<u8>>,
+    /// Layer compression.
+    pub compression: Compression,
+    /// The store's folder.
+    pub store: Utf8PathBuf,
+    /// The layout's folder.
+    pub out: Utf8PathBuf,
+    /// Where `/etc/apt` of the machine is found: `/` but in tests.
+    pub apt_root: Utf8PathBuf,
+    /// The time by which releases are judged.
+    pub now: UnixTime,
+    /// `SOURCE_DATE_EPOCH`.
+    pub epoch: Option<UnixTime>,
+    /// Whether architectures may differ in the version.
+    pub allow_skew: bool,
+    /// Suites that may be older than last time.
+    pub accept_rollback: BTreeSet<Suite>,
+}
+
+impl Settings {
+    /// The rules on an architecture.
+    pub(crate) fn rules(&self, arch: Arch) -> Result<Vec<Rule>, BuildError> {
+        let files = self.rules.iter().map(|(name, text)| (name.as_str(), text.as_slice()));
+        Ok(dmc_template::read_rules(files, arch)?)
+    }
+
+    /// What to read, in the words of the archive.
+    pub(crate) fn archive_spec(&self) -> Result<ArchiveSpec, BuildError> {
+        let conf = &self.conf;
+        let dist = conf.dist(&conf.dist)?;
+        let mirror = conf.mirror.as_deref().map(address).transpose()?;
+        Ok(ArchiveSpec {
+            vendor: VendorSpec {
+                name: dist.vendor_name.to_owned(),
+                origin: dist.vendor.origin.clone(),
+                sites: self.sites()?,
+                keyrings: self
+                    .vendor_keyrings(&dist.vendor.keyrings, &dist.vendor.machine_keyrings),
+            },
+            mirror,
+            third_parties: conf
+                .archives
+                .iter()
+                .map(|archive| third_party(archive, dist.codename))
+                .collect::<Result<_, _>>()?,
+            accept_expired: conf.accept_expired.iter().cloned().collect(),
+            accept_rollback: self.accept_rollback.clone(),
+            now: self.now,
+        })
+    }
+
+    /// The vendor's sites: pockets at one address belong together.
+    fn sites(&self) -> Result<Vec<SiteSpec>, BuildError> {
+        let dist = self.conf.dist(&self.conf.dist)?;
+        let mut sites: BTreeMap<(Role, String), SiteSpec> = BTreeMap::new();
+        for arch in &self.conf.archs {
+            for pocket in dist.pockets(*arch)? {
+                let role = match pocket.archive.as_str() {
+                    "security" => Role::Security,
+                    _ => Role::Main,
+                };
+                let default = address(&pocket.uri)?;
+                let site = sites.entry((role, pocket.uri)).or_insert_with(|| SiteSpec {
+                    role,
+                    archs: None,
+                    default,
+                    pockets: Vec::new(),
+                    components: dist.vendor.components.clone(),
+                });
+                site.archs.get_or_insert_default().insert(*arch);
+                if !site.pockets.contains(&pocket.suite) {
+                    site.pockets.push(pocket.suite);
+                }
+            }
+        }
+        Ok(sites.into_values().collect())
+    }
+
+    fn vendor_keyrings(&self, shipped: &[String], machine: &[String]) -> Keyrings {
+        let shipped = shipped.iter().filter_map(|name| {
+            let bytes = self.keyrings.get(name)?.clone();
+            Some(ShippedKeyring { name: name.clone(), bytes })
+        });
+        Keyrings {
+            machine: machine.iter().map(Utf8PathBuf::from).collect(),
+            shipped: shipped.collect(),
+        }
+    }
+}
+
+fn third_party(archive: &ThirdParty, codename: &str) -> Result<ThirdPartySpec, BuildError> {
+    let path = Utf8Path::new(&archive.signed_by);
+    let bytes = std::fs::read(path)
+        .map_err(|source| BuildError::Keyring { path: path.to_owned(), source })?;
+    let suite = archive.suite.replace("{dist}", codename);
+    Ok(ThirdPartySpec {
+        name: archive.name.clone(),
+        url: address(&archive.uri)?,
+        suite: suite.parse().map_err(|error: dmc_types::NameError| BuildError::Address {
+            text: suite.clone(),
+            why: error.to_string(),
+        })?,
+        components: archive.components.clone(),
+        origin: None,
+        archs: None,
+        keyrings: Keyrings {
+            machine: Vec::new(),
+            shipped: vec![ShippedKeyring { name: archive.signed_by.clone(), bytes }],
+        },
+    })
+}
+
+/// An archive's address; a plain path means the folder on this machine.
+fn address(text: &str) -> Result<Url, BuildError> {
+    let refused = |why: &str| BuildError::Address { text: text.to_owned(), why: why.to_owned() };
+    let spelled = if text.starts_with('/') { format!("file://{text}") } else { text.to_owned() };
+    let url = Url::parse(&spelled).map_err(|error| refused(&error.to_string()))?;
+    match url.scheme() {
+        "http" | "https" | "file" => Ok(url),
+        _ => Err(refused("only http, https and file are read")),
+    }
+}

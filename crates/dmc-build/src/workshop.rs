@@ -1,0 +1,309 @@
+//! Where the rooms come together: a run's settings, its archive and its layout.
+
+use crate::error::BuildError;
+use crate::image::{self, ImageSummary, image_key};
+use crate::plan::Step;
+use crate::record::ImageRecord;
+use crate::settings::Settings;
+use camino::Utf8PathBuf;
+use dmc_archive::mirror::AptConfiguration;
+use dmc_archive::transport::Network;
+use dmc_archive::{Archive, ArchiveError, Progress, Store, Transport, TransportOptions};
+use dmc_image::Layout;
+use dmc_image::layout::Reference;
+use dmc_image::oci::{Descriptor, Index};
+use dmc_types::{Arch, ImagePath, PackageName, Sha256, TemplateName};
+use std::io;
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// One run's tools.
+#[derive(Debug)]
+pub struct Workshop {
+    pub(crate) settings: Settings,
+    /// For packages.
+    pub(crate) archive: Arc<Archive>,
+    /// For releases and indices: the same, or the store alone.
+    pub(crate) metadata: Arc<Archive>,
+}
+
+/// How far a workshop may reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Network and store.
+    Everything,
+    /// Releases and indices from the store alone, as an earlier run left them.
+    Stored,
+    /// It opens no socket and writes nothing.
+    Look,
+}
+
+impl Workshop {
+    /// Opens a workshop. Nothing is read but apt's configuration.
+    pub fn open(
+        settings: Settings,
+        reach: Reach,
+        progress: &Arc<dyn Progress>,
+    ) -> Result<Self, BuildError> {
+        let spec = settings.archive_spec()?;
+        let apt = AptConfiguration::read(&settings.apt_root).map_err(ArchiveError::from)?;
+        let connections_per_host = usize::from(settings.conf.connections);
+        let open = |network, store| {
+            let options =
+                TransportOptions { connections_per_host, network, ..TransportOptions::default() };
+            let transport = Transport::new(options, Arc::clone(progress));
+            Arc::new(Archive::open(spec.clone(), apt.clone(), store, transport))
+        };
+        let store = Store::open(&settings.store);
+        let stored = || open(Network::Offline, store.clone().read_only());
+        let (archive, metadata) = match reach {
+            Reach::Everything => {
+                let archive = open(Network::Allowed, store.clone());
+                (Arc::clone(&archive), archive)
+            }
+            Reach::Stored => (open(Network::Allowed, store.clone()), stored()),
+            Reach::Look => (stored(), stored()),
+        };
+        Ok(Self { settings, archive, metadata })
+    }
+
+    /// The run's settings.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The archive.
+    pub fn archive(&self) -> &Archive {
+        &self.archive
+    }
+
+    /// The layout, made where it is missing.
+    pub(crate) fn layout(&self) -> Result<Layout, BuildError> {
+        Ok(Layout::open_or_create(self.settings.out.clone())?)
+    }
+
+    /// Work for the processor, on rayon's threads.
+    pub(crate) async fn on_processor<T: Send + 'static>(
+        self: Arc<Self>,
+        task: &'static str,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, BuildError> {
+        let (done, result) = oneshot::channel();
+        rayon::spawn(move || {
+            // Nobody listens where another task's failure ended the run.
+            let _ = done.send(work());
+        });
+        result.await.map_err(|_closed| ArchiveError::Worker { task }.into())
+    }
+
+    /// Digests of the releases of a run, and the suites among them that had expired.
+    pub(crate) async fn releases(&self) -> Result<(Vec<Sha256>, Vec<String>), BuildError> {
+        let releases = self.metadata.releases().await?;
+        let digests = releases.iter().map(|accepted| accepted.release.digest()).collect();
+        let expired = releases
+            .iter()
+            .filter(|accepted| accepted.release.accepted_expired())
+            .map(|accepted| accepted.suite.to_string())
+            .collect();
+        Ok((digests, expired))
+    }
+
+    /// The summary of an image that was built from the same inputs and is still in the layout.
+    pub(crate) async fn known(
+        &self,
+        template: &TemplateName,
+        arch: Arch,
+    ) -> Result<Option<ImageSummary>, BuildError> {
+        let template = self.settings.catalog.get(template.as_str())?;
+        let (releases, _) = self.releases().await?;
+        let key = image_key(self, template, arch, &releases);
+        let Some(json) = self.archive.store().record(&key).map_err(ArchiveError::from)? else {
+            return Ok(None);
+        };
+        let Ok(summary) = serde_json::from_slice::<ImageSummary>(&json) else { return Ok(None) };
+        let Ok(layout) = Layout::open(self.settings.out.clone()) else { return Ok(None) };
+        Ok(image::is_complete(&layout, &summary).then_some(summary))
+    }
+
+    /// Builds an image, or finds it where nothing that it depends on has changed.
+    pub(crate) async fn image(
+        self: &Arc<Self>,
+        template: &TemplateName,
+        arch: Arch,
+    ) -> Result<(ImageSummary, bool), BuildError> {
+        if let Some(summary) = self.known(template, arch).await? {
+            return Ok((summary, true));
+        }
+        let template = self.settings.catalog.get(template.as_str())?;
+        let packages = self.metadata.index(arch).await?;
+        let (releases, expired) = self.releases().await?;
+        let summary = image::build(self, template, &packages, expired).await?;
+        let key = image_key(self, template, arch, &releases);
+        if let Ok(json) = serde_json::to_vec(&summary) {
+            self.archive.store().put_record(&key, &json).map_err(ArchiveError::from)?;
+        }
+        Ok((summary, false))
+    }
+
+    /// Joins images under one index and names it.
+    pub(crate) fn index(
+        &self,
+        template: &TemplateName,
+        images: &[ImageSummary],
+    ) -> Result<Named, BuildError> {
+        self.check_skew(template, images)?;
+        let layout = self.layout()?;
+        let newest = images.iter().max_by_key(|image| image.created);
+        let annotations = newest.map(|image| image.annotations().clone()).unwrap_or_default();
+        let tags = images.first().map(|image| image.tags.clone()).unwrap_or_default();
+        let manifests = images.iter().map(|image| image.manifest.clone()).collect();
+        let index = layout.write_index(manifests, annotations)?;
+        let host = self.settings.conf.host.as_deref().unwrap_or("localhost");
+        let mut references = Vec::new();
+        for tag in &tags {
+            let name = dmc_image::RefName::new(template.clone(), tag)?;
+            references.push(Reference { full: format!("{host}/{name}"), name });
+        }
+        layout.tag(&index, &references)?;
+        Ok(Named {
+            index,
+            references: tags.iter().map(|tag| format!("{template}:{tag}")).collect(),
+        })
+    }
+
+    fn check_skew(
+        &self,
+        template: &TemplateName,
+        images: &[ImageSummary],
+    ) -> Result<(), BuildError> {
+        let mut versions = images.iter().filter_map(|image| {
+            let (package, version) = image.source.as_ref()?;
+            Some((image.arch, package, version))
+        });
+        let Some((arch, _, version)) = versions.next() else { return Ok(()) };
+        match versions.find(|(_, _, other)| *other != version) {
+            Some((other_arch, package, other)) if !self.settings.allow_skew => {
+                Err(BuildError::Skew {
+                    template: template.clone(),
+                    package: package.clone(),
+                    one: (arch, version.clone()),
+                    other: (other_arch, other.clone()),
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The layout, and the manifest and tag of a template's newest image for an architecture.
+    pub fn manifest(
+        &self,
+        template: &TemplateName,
+        arch: Arch,
+    ) -> Result<(Layout, Descriptor, String), BuildError> {
+        let none = || BuildError::NoImage {
+            template: template.clone(),
+            arch,
+            out: self.settings.out.clone(),
+        };
+        // A layout that is not there holds no image either.
+        if !self.settings.out.join("index.json").exists() {
+            return Err(none());
+        }
+        let layout = Layout::open(self.settings.out.clone())?;
+        let index = layout.resolve(&format!("{template}:latest"))?.ok_or_else(none)?;
+        let document: Index = layout.read_document(&index)?;
+        let version = document.annotations.get("org.opencontainers.image.version");
+        let tag = version.map_or("latest", String::as_str).to_owned();
+        let oci = arch.oci();
+        let manifest = document.manifests.into_iter().find(|manifest| {
+            manifest.platform.as_ref().is_some_and(|platform| {
+                platform.architecture == oci.architecture
+                    && platform.variant.as_deref() == oci.variant
+            })
+        });
+        Ok((layout, manifest.ok_or_else(none)?, tag))
+    }
+
+    fn record_path(layout: &Layout, manifest: &Sha256) -> Utf8PathBuf {
+        layout.root().join("dmc").join(format!("{manifest}.json"))
+    }
+
+    pub(crate) fn write_record(
+        layout: &Layout,
+        manifest: &Sha256,
+        record: &ImageRecord,
+    ) -> Result<(), BuildError> {
+        let path = Self::record_path(layout, manifest);
+        let failed = |source| BuildError::Record { path: path.clone(), source };
+        let folder = layout.root().join("dmc");
+        std::fs::create_dir_all(&folder).map_err(failed)?;
+        let mut file = tempfile::NamedTempFile::new_in(&folder).map_err(failed)?;
+        serde_json::to_writer(&mut io::BufWriter::new(&mut file), record)
+            .map_err(|error| failed(error.into()))?;
+        file.persist(&path).map_err(|error| failed(error.error))?;
+        Ok(())
+    }
+
+    /// The record of a template's newest image for an architecture.
+    pub fn record(&self, template: &TemplateName, arch: Arch) -> Result<ImageRecord, BuildError> {
+        let (layout, manifest, _) = self.manifest(template, arch)?;
+        let path = Self::record_path(&layout, &manifest.digest);
+        let failed = |source| BuildError::Record { path: path.clone(), source };
+        let json = std::fs::read(&path).map_err(failed)?;
+        serde_json::from_slice(&json).map_err(|error| failed(error.into()))
+    }
+
+    /// Which packages would ship a path: of those that the template's image is made of, else of
+    /// the whole archive.
+    pub async fn who_ships(
+        &self,
+        record: &ImageRecord,
+        path: &ImagePath,
+    ) -> Result<Vec<PackageName>, BuildError> {
+        let mut found = Vec::new();
+        for (name, package) in &record.packages {
+            let facts = self.archive.store().facts(&package.deb).map_err(ArchiveError::from)?;
+            let ships = |facts: &dmc_types::PackageFacts| {
+                facts.entries.iter().any(|entry| entry.path.merged_usr() == *path)
+            };
+            if facts.is_some_and(|facts| ships(&facts)) {
+                found.push(name.clone());
+            }
+        }
+        if found.is_empty() {
+            found = self.metadata.who_ships(record.arch, path).await?;
+        }
+        Ok(found)
+    }
+
+    /// Whether a task's result is at hand, so that doing it again would cost next to nothing.
+    pub async fn is_cached(&self, step: &Step) -> bool {
+        match step {
+            Step::Prepare => self.archive.store().root().exists(),
+            Step::Indices(arch) => self.metadata.index(*arch).await.is_ok(),
+            Step::Image(template, arch) => {
+                self.known(template, *arch).await.is_ok_and(|known| known.is_some())
+            }
+            Step::Index(template) => {
+                for arch in &self.settings.conf.archs {
+                    if !self.known(template, *arch).await.is_ok_and(|known| known.is_some()) {
+                        return false;
+                    }
+                }
+                Layout::open(self.settings.out.clone())
+                    .and_then(|layout| layout.resolve(&format!("{template}:latest")))
+                    .is_ok_and(|found| found.is_some())
+            }
+            Step::Tools | Step::Changes(_) | Step::Load(..) => false,
+        }
+    }
+}
+
+/// An index in the layout and its names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// The index.
+    pub index: Descriptor,
+    /// `NAME:TAG`, the most telling first.
+    pub references: Vec<String>,
+}

@@ -1,0 +1,180 @@
+//! What may be typed: the one definition behind parsing, help, completions and the man page.
+//!
+//! Lists are comma-separated. Nothing here is checked against templates or the archive; that is
+//! for [`crate::settings`], which also puts configuration and environment beneath these flags.
+
+use camino::Utf8PathBuf;
+use clap::{Parser, ValueEnum, ValueHint};
+use clap_complete::Shell;
+use dmc_types::{Arch, Suite};
+
+/// Debian micro containers: the smallest useful OCI images from signed Debian packages.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "dmc", version, max_term_width = 100, disable_help_subcommand = true)]
+pub(crate) struct Args {
+    /// Architectures to build for, such as amd64,arm64.
+    #[arg(short = 'A', long, value_name = "ARCH", value_delimiter = ',')]
+    pub(crate) archs: Vec<Arch>,
+
+    /// Debian release to take packages from.
+    #[arg(short = 'D', long, value_name = "SUITE")]
+    pub(crate) dist: Option<String>,
+
+    /// Mirror to read instead of the machine's own (http, https or file).
+    #[arg(short = 'M', long, value_name = "URL", value_hint = ValueHint::Url)]
+    pub(crate) mirror: Option<String>,
+
+    /// Registry to push to after create.
+    #[arg(short = 'H', long, value_name = "HOST[:PORT]", value_hint = ValueHint::Hostname)]
+    pub(crate) host: Option<String>,
+
+    /// Build variants with a shell and tools, named NAME-dev.
+    #[arg(short = 'T', long)]
+    pub(crate) tools: bool,
+
+    /// Delete what was deployed.
+    #[arg(short = 'X', long)]
+    pub(crate) delete: bool,
+
+    /// Templates to act on.
+    #[arg(short = 't', long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) templates: Vec<String>,
+
+    /// Groups of templates to act on.
+    #[arg(short = 'g', long, value_name = "GROUP", value_delimiter = ',')]
+    pub(crate) groups: Vec<String>,
+
+    /// What to do; create where templates or groups are named and nothing else is said.
+    #[arg(short = 'a', long = "activity", value_name = "ACTIVITY", value_delimiter = ',')]
+    pub(crate) activities: Vec<Activity>,
+
+    /// List the numbered tasks instead of doing them: nothing is written, nothing is fetched.
+    #[arg(short = 'l', long)]
+    pub(crate) list: bool,
+
+    /// First task to do, by its number in the list.
+    #[arg(short = 'b', long, value_name = "N")]
+    pub(crate) begin: Option<usize>,
+
+    /// Last task to do.
+    #[arg(short = 'e', long, value_name = "N")]
+    pub(crate) end: Option<usize>,
+
+    /// Do these tasks only.
+    #[arg(short = 'o', long, value_name = "N", value_delimiter = ',', conflicts_with_all = ["begin", "end"])]
+    pub(crate) only: Vec<usize>,
+
+    /// Folder for what is fetched and decoded [default: $XDG_CACHE_HOME/dmc].
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) store: Option<Utf8PathBuf>,
+
+    /// Folder of the OCI image layout that all templates share [default: out].
+    #[arg(long, value_name = "DIR", env = "DMC_OUT", value_hint = ValueHint::DirPath)]
+    pub(crate) out: Option<Utf8PathBuf>,
+
+    /// Folder with templates, searched before the user's, /etc/dmc's and the built-in ones
+    /// [default: templates, where it exists].
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) templates_dir: Option<Utf8PathBuf>,
+
+    /// Configuration file, read after /etc/dmc/dmc.conf and the user's.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) conf: Option<Utf8PathBuf>,
+
+    /// Threads for decoding and compressing [default: one a processor].
+    #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
+    pub(crate) jobs: Option<u16>,
+
+    /// How layers are compressed: gzip, zstd or zstd:LEVEL.
+    #[arg(long, value_name = "HOW")]
+    pub(crate) compression: Option<String>,
+
+    /// Make an index although the architectures differ in the source version.
+    #[arg(long)]
+    pub(crate) allow_skew: bool,
+
+    /// Suites whose Valid-Until may have passed; the image records it.
+    #[arg(long, value_name = "SUITE", value_delimiter = ',')]
+    pub(crate) accept_expired: Vec<Suite>,
+
+    /// Suites that may be older than the one last accepted.
+    #[arg(long, value_name = "SUITE", value_delimiter = ',')]
+    pub(crate) accept_rollback: Vec<Suite>,
+
+    /// Container engine for load.
+    #[arg(long, value_name = "ENGINE")]
+    pub(crate) engine: Option<EngineChoice>,
+
+    /// Name under which load tags the image [default: localhost/NAME].
+    #[arg(long, value_name = "REPOSITORY")]
+    pub(crate) repository: Option<String>,
+
+    /// Results as JSON, one value a line.
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Say more.
+    #[arg(short = 'v', long, conflicts_with = "quiet")]
+    pub(crate) verbose: bool,
+
+    /// Say nothing but errors.
+    #[arg(short = 'q', long)]
+    pub(crate) quiet: bool,
+
+    /// Print completions for a shell.
+    #[arg(long, value_name = "SHELL", exclusive = true)]
+    pub(crate) completions: Option<Shell>,
+
+    /// Print the man page.
+    #[arg(long, exclusive = true)]
+    pub(crate) man: bool,
+
+    /// An activity, with its own words after it: `dmc update`, `dmc why nginx /usr/sbin/nginx`.
+    #[arg(value_name = "ACTIVITY")]
+    pub(crate) words: Vec<String>,
+}
+
+/// What can be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum Activity {
+    /// Prepare store and configuration, verify keys and indices, look for optional tools.
+    Setup,
+    /// Refresh the package indices; say what changed for each template.
+    Update,
+    /// Build images into the layout.
+    Create,
+    /// Put the image for this machine into docker or podman.
+    Load,
+    /// Say why a file is in an image, or which package would ship it.
+    Why,
+}
+
+impl Activity {
+    /// The names of all activities.
+    pub(crate) fn names() -> Vec<String> {
+        let names = Self::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+        names.map(|value| value.get_name().to_owned()).collect()
+    }
+
+    /// As tasks, where it comes in tasks.
+    pub(crate) fn task(self) -> Option<dmc_build::Activity> {
+        match self {
+            Self::Setup => Some(dmc_build::Activity::Setup),
+            Self::Update => Some(dmc_build::Activity::Update),
+            Self::Create => Some(dmc_build::Activity::Create),
+            Self::Load => Some(dmc_build::Activity::Load),
+            Self::Why => None,
+        }
+    }
+}
+
+/// Engines that `load` knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EngineChoice {
+    /// Whichever answers, podman first.
+    Auto,
+    /// podman
+    Podman,
+    /// docker
+    Docker,
+}

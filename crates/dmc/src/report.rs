@@ -1,0 +1,180 @@
+//! What a run tells: results on stdout, everything else on stderr.
+
+use crate::error::{CommandError, FAILED, USAGE};
+use crate::progress::Bars;
+use dmc_build::{BuildError, Change, ImageSummary, Outcome, Standing, Step, Watch};
+use serde_json::{Value, json};
+use std::cell::RefCell;
+use std::io::Write as _;
+use std::time::Duration;
+
+/// Watches a run and prints what comes out of it.
+pub(crate) struct Report {
+    json: bool,
+    bars: Bars,
+    /// Failures in full, for the end of the run.
+    failures: RefCell<Vec<(Step, CommandError)>>,
+}
+
+/// A library's error in the user's terms.
+pub(crate) fn command_error(error: &BuildError) -> CommandError {
+    let code = if error.is_usage() { USAGE } else { FAILED };
+    CommandError::from_library(code, error, error.hint())
+}
+
+impl Report {
+    pub(crate) fn new(json: bool, bars: Bars) -> Self {
+        Self { json, bars, failures: RefCell::default() }
+    }
+
+    /// One result: a line of text, or a JSON value, on stdout.
+    pub(crate) fn result(&self, text: &str, value: &Value) {
+        let line = if self.json { value.to_string() } else { text.to_owned() };
+        if line.is_empty() {
+            return;
+        }
+        self.bars.suspend(|| {
+            let mut stdout = std::io::stdout().lock();
+            // A reader that has gone away wants nothing more.
+            let _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
+        });
+    }
+
+    /// Which tasks failed, again and at the end, and the exit code that they give.
+    pub(crate) fn finish(&self, tasks: usize) -> u8 {
+        self.bars.clear();
+        let failures = self.failures.borrow();
+        if failures.is_empty() {
+            return 0;
+        }
+        let names: Vec<String> = failures.iter().map(|(step, _)| step.to_string()).collect();
+        tracing::error!("{} of {tasks} tasks failed: {}", failures.len(), names.join("; "));
+        let usage = failures.iter().all(|(_, error)| error.code() == USAGE);
+        if usage { USAGE } else { FAILED }
+    }
+
+    fn tell(&self, step: &Step, outcome: &Outcome, took: Duration) {
+        match outcome {
+            Outcome::Prepared { store, conf } => {
+                tracing::info!("store: {store}");
+                if let Some(conf) = conf {
+                    tracing::info!("configuration to edit: {conf}");
+                }
+            }
+            Outcome::Indices { packages, releases } => {
+                for release in releases {
+                    tracing::debug!(
+                        "{} of {}, signed by {}",
+                        release.suite,
+                        release.url,
+                        release.signer
+                    );
+                }
+                let suites: Vec<&str> = releases.iter().map(|release| &*release.suite).collect();
+                let arch = step.arch().map_or("", dmc_types::Arch::name);
+                tracing::info!("{arch}: {packages} packages of {}, verified", suites.join(", "));
+            }
+            Outcome::Tools(tools) => {
+                for tool in tools {
+                    let found = if tool.found { "found" } else { "missing" };
+                    tracing::info!("optional tool {}: {found} ({})", tool.program, tool.purpose);
+                }
+            }
+            Outcome::Changes(standings) => self.changes(step, standings),
+            Outcome::Image { summary, cached } => image(step, summary, *cached, took),
+            Outcome::Index(named) => {
+                let reference = named.references.first().map_or("", String::as_str);
+                let digest = format!("sha256:{}", named.index.digest);
+                let value = json!({
+                    "template": step.template(), "references": named.references, "digest": digest,
+                });
+                self.result(&format!("{reference} {digest}"), &value);
+            }
+            Outcome::Loaded(references) => {
+                for reference in references {
+                    let value = json!({ "template": step.template(), "loaded": reference });
+                    self.result(reference, &value);
+                }
+            }
+        }
+    }
+
+    fn changes(&self, step: &Step, standings: &[Standing]) {
+        let name = step.template().map(ToString::to_string).unwrap_or_default();
+        for standing in standings {
+            match standing {
+                Standing::NotBuilt(arch) => self.result(
+                    &format!("{name} {arch}: not built yet"),
+                    &json!({ "template": name, "arch": arch, "built": false }),
+                ),
+                Standing::Built(arch, changes) if changes.is_empty() => self.result(
+                    &format!("{name} {arch}: up to date"),
+                    &json!({ "template": name, "arch": arch, "built": true, "changes": [] }),
+                ),
+                Standing::Built(arch, changes) => {
+                    let lines: Vec<String> = changes.iter().map(line).collect();
+                    let values: Vec<Value> = changes
+                        .iter()
+                        .map(|c| json!({ "package": c.package, "from": c.from, "to": c.to }))
+                        .collect();
+                    self.result(
+                        &format!("{name} {arch}: {}", lines.join(", ")),
+                        &json!({ "template": name, "arch": arch, "built": true, "changes": values }),
+                    );
+                }
+            }
+        }
+    }
+}
+
+fn line(change: &Change) -> String {
+    let Change { package, from, to, .. } = change;
+    format!("{package} {from} -> {}", to.as_deref().unwrap_or("gone"))
+}
+
+fn image(step: &Step, summary: &ImageSummary, cached: bool, took: Duration) {
+    for note in &summary.notes {
+        tracing::debug!("{step}: {note}");
+    }
+    let name = step.template().map(ToString::to_string).unwrap_or_default();
+    let tag = summary.tags.first().map_or("latest", String::as_str);
+    let how = if cached { "unchanged" } else { "built" };
+    tracing::info!(
+        "{name}:{tag} {} sha256:{} {:.2} MB, {} packages, {} files, {how} in {:.2} s",
+        summary.arch,
+        summary.manifest.digest,
+        megabytes(summary.layer_size),
+        summary.packages,
+        summary.files,
+        took.as_secs_f64(),
+    );
+}
+
+#[expect(clippy::cast_precision_loss, reason = "shown with two digits")]
+fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
+}
+
+impl Watch for Report {
+    fn begun(&self, _number: usize, step: &Step) {
+        self.bars.task(&step.to_string());
+    }
+
+    fn ended(
+        &self,
+        number: usize,
+        step: &Step,
+        result: &Result<Outcome, BuildError>,
+        took: Duration,
+    ) {
+        self.bars.done();
+        match result {
+            Ok(outcome) => self.tell(step, outcome, took),
+            Err(error) => {
+                let error = command_error(error);
+                tracing::error!("task {number}, {step}: {}", error.render_plain());
+                self.failures.borrow_mut().push((step.clone(), error));
+            }
+        }
+    }
+}

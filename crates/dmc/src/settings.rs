@@ -1,0 +1,303 @@
+//! From what was typed to what is to be done: flags over environment over configuration.
+
+use crate::args::{Activity, Args, EngineChoice};
+use crate::embedded;
+use crate::error::{CommandError, USAGE};
+use crate::logging::{self, Logging};
+use camino::{Utf8Path, Utf8PathBuf};
+use dmc_build::{Engine, Extras, Selection, Settings};
+use dmc_image::Compression;
+use dmc_template::{Catalog, Conf, ConfLayer, TemplateFolder, nearest};
+use dmc_types::{Arch, TemplateName};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{SystemTime, UNIX_EPOCH};
+use tracing_subscriber::filter::LevelFilter;
+
+/// The environment, looked at once.
+pub(crate) struct Environment {
+    variables: BTreeMap<String, String>,
+    /// Seconds since 1970.
+    now: i64,
+    pub(crate) host: Arch,
+}
+
+impl Environment {
+    /// What the machine says now.
+    pub(crate) fn read() -> Self {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let machine = rustix::system::uname().machine().to_string_lossy().into_owned();
+        Self {
+            variables: std::env::vars_os()
+                .filter_map(|(name, value)| {
+                    Some((name.into_string().ok()?, value.into_string().ok()?))
+                })
+                .filter(|(_, value)| !value.is_empty())
+                .collect(),
+            now: i64::try_from(now.as_secs()).unwrap_or(i64::MAX),
+            host: Arch::from_uname(&machine).unwrap_or(Arch::Amd64),
+        }
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        self.variables.get(name).map(String::as_str)
+    }
+
+    /// A folder of the XDG base directory specification.
+    fn xdg(&self, variable: &str, below_home: &str) -> Option<Utf8PathBuf> {
+        let set = self.get(variable).filter(|path| path.starts_with('/')).map(Utf8PathBuf::from);
+        set.or_else(|| self.get("HOME").map(|home| Utf8Path::new(home).join(below_home)))
+    }
+
+    fn user_conf(&self) -> Option<Utf8PathBuf> {
+        self.xdg("XDG_CONFIG_HOME", ".config").map(|folder| folder.join("dmc"))
+    }
+}
+
+/// How much is said, and where.
+pub(crate) fn logging(args: &Args, env: &Environment) -> Result<Logging, CommandError> {
+    let level =
+        |name: &str, default| env.get(name).map_or(Ok(default), |text| logging::level(name, text));
+    let out = match (args.quiet, args.verbose) {
+        (true, _) => LevelFilter::ERROR,
+        (_, true) => LevelFilter::DEBUG,
+        _ => level("OUT_level", LevelFilter::INFO)?,
+    };
+    let log = level("LOG_level", LevelFilter::INFO)?;
+    Ok(Logging { out, log, folder: env.get("LOG_dir").map(str::to_owned) })
+}
+
+/// What the run is made of.
+pub(crate) fn settings(args: &Args, env: &Environment) -> Result<Settings, CommandError> {
+    let mut conf = read_conf(args, env)?;
+    if let Some(dist) = &args.dist {
+        conf.dist.clone_from(dist);
+    }
+    if !args.archs.is_empty() {
+        conf.archs.clone_from(&args.archs);
+    }
+    let mut seen = BTreeSet::new();
+    conf.archs.retain(|arch| seen.insert(*arch));
+    conf.mirror = args.mirror.clone().or(conf.mirror);
+    conf.host = args.host.clone().or(conf.host);
+    conf.accept_expired.extend(args.accept_expired.iter().cloned());
+    conf.jobs = args.jobs.or(conf.jobs);
+    let usage = |error: &dyn std::error::Error| CommandError::from_library(USAGE, error, None);
+    let dist = conf.dist(&conf.dist).map_err(|error| usage(&error).hint_of(error.hint()))?;
+    // A distribution goes by its codename from here on, so that `unstable` and `sid` are one.
+    conf.dist = dist.codename.to_owned();
+    let compression = compression(args, &conf)?;
+    let out = args.out.clone().unwrap_or_else(|| Utf8PathBuf::from(&conf.out));
+    let store = match args.store.clone().or_else(|| conf.store.clone().map(Utf8PathBuf::from)) {
+        Some(store) => store,
+        None => {
+            env.xdg("XDG_CACHE_HOME", ".cache").map(|cache| cache.join("dmc")).ok_or_else(|| {
+                CommandError::usage("there is no folder for the store")
+                    .hint("set HOME, or name one by --store")
+            })?
+        }
+    };
+    Ok(Settings {
+        catalog: Catalog::read(template_folders(args, env)?),
+        rules: embedded::rules().into_iter().map(|(name, text)| (name, text.to_vec())).collect(),
+        keyrings: embedded::keyrings(),
+        compression,
+        store,
+        out,
+        apt_root: Utf8PathBuf::from(env.get("DMC_APT_ROOT").unwrap_or("/")),
+        now: env.now,
+        epoch: epoch(env)?,
+        allow_skew: args.allow_skew,
+        accept_rollback: args.accept_rollback.iter().cloned().collect(),
+        conf,
+    })
+}
+
+fn compression(args: &Args, conf: &Conf) -> Result<Compression, CommandError> {
+    let text = match (&args.compression, conf.compression) {
+        (Some(text), _) => text.clone(),
+        (None, dmc_template::Compression::Gzip) => "gzip".to_owned(),
+        (None, dmc_template::Compression::Zstd(level)) => format!("zstd:{level}"),
+    };
+    text.parse().map_err(|error: dmc_image::layer::CompressionError| {
+        CommandError::from_library(USAGE, &error, Some(error.hint().to_owned()))
+    })
+}
+
+fn epoch(env: &Environment) -> Result<Option<i64>, CommandError> {
+    let Some(text) = env.get("SOURCE_DATE_EPOCH") else { return Ok(None) };
+    match text.parse::<i64>() {
+        Ok(epoch) if epoch >= 0 => Ok(Some(epoch)),
+        _ => Err(CommandError::usage(format!("SOURCE_DATE_EPOCH is `{text}`"))
+            .hint("it is a number of seconds since 1970")),
+    }
+}
+
+/// The layers of the configuration: built in, /etc's, the user's, the one that was named.
+fn read_conf(args: &Args, env: &Environment) -> Result<Conf, CommandError> {
+    let mut files = vec![Utf8PathBuf::from("/etc/dmc/dmc.conf")];
+    files.extend(env.user_conf().map(|folder| folder.join("dmc.conf")));
+    let mut texts = vec![("built-in conf/dmc.conf".to_owned(), embedded::conf().to_vec())];
+    for file in files {
+        if let Some(bytes) = read_if_there(&file)? {
+            texts.push((file.to_string(), bytes));
+        }
+    }
+    if let Some(file) = &args.conf {
+        let bytes = read_if_there(file)?.ok_or_else(|| {
+            CommandError::usage(format!("there is no file `{file}`")).hint("check --conf")
+        })?;
+        texts.push((file.to_string(), bytes));
+    }
+    let layers: Vec<ConfLayer> =
+        texts.iter().map(|(file, bytes)| ConfLayer { file, bytes }).collect();
+    Conf::read(&layers).map_err(|error| CommandError::from_library(USAGE, &error, error.hint()))
+}
+
+fn read_if_there(file: &Utf8Path) -> Result<Option<Vec<u8>>, CommandError> {
+    match std::fs::read(file) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(CommandError::failed(format!("cannot read `{file}`")).because(&error)),
+    }
+}
+
+/// All templates, the weakest place first: built in, /etc's, the user's, the working folder's.
+fn template_folders(args: &Args, env: &Environment) -> Result<Vec<TemplateFolder>, CommandError> {
+    let mut folders = embedded::templates();
+    let mut places = vec![Utf8PathBuf::from("/etc/dmc/templates")];
+    places.extend(env.user_conf().map(|folder| folder.join("templates")));
+    places.push(args.templates_dir.clone().unwrap_or_else(|| Utf8PathBuf::from("templates")));
+    for place in places {
+        folders.extend(crate::folders::read_templates(&place)?);
+    }
+    if let Some(place) = args.templates_dir.as_ref().filter(|place| !place.is_dir()) {
+        return Err(CommandError::usage(format!("there is no folder `{place}`"))
+            .hint("check --templates-dir"));
+    }
+    Ok(folders)
+}
+
+/// What is to be done.
+pub(crate) enum Request {
+    /// Numbered tasks.
+    Tasks(BTreeSet<dmc_build::Activity>),
+    /// A question about a file of an image.
+    Why {
+        /// The template.
+        template: String,
+        /// The path.
+        path: String,
+    },
+}
+
+/// Works out the activities from `-a` and from the words, and what the words add to them.
+pub(crate) fn request(args: &Args, settings: &Settings) -> Result<Request, CommandError> {
+    let mut activities: Vec<Activity> = args.activities.clone();
+    let mut words = args.words.iter();
+    if let Some(word) = words.next() {
+        activities.push(activity(word, settings)?);
+    }
+    let rest: Vec<&String> = words.collect();
+    if activities.contains(&Activity::Why) {
+        return why(args, &rest);
+    }
+    if let Some(word) = rest.first() {
+        return Err(unexpected(word, settings));
+    }
+    if activities.is_empty() {
+        if args.templates.is_empty() && args.groups.is_empty() {
+            return Err(CommandError::usage("nothing to do").hint(
+                "name a template: dmc -t nginx; `dmc --help` lists templates and activities",
+            ));
+        }
+        activities.push(Activity::Create);
+    }
+    Ok(Request::Tasks(activities.iter().filter_map(|activity| activity.task()).collect()))
+}
+
+fn why(args: &Args, rest: &[&String]) -> Result<Request, CommandError> {
+    let mut templates: Vec<&String> = args.templates.iter().collect();
+    templates.extend(rest);
+    match templates[..] {
+        [template, path] => Ok(Request::Why { template: template.clone(), path: path.clone() }),
+        _ => Err(CommandError::usage("why asks for a template and a path")
+            .hint("dmc why nginx /usr/sbin/nginx")),
+    }
+}
+
+fn activity(word: &str, settings: &Settings) -> Result<Activity, CommandError> {
+    <Activity as clap::ValueEnum>::from_str(word, false).map_err(|_| unexpected(word, settings))
+}
+
+/// A word that is no activity: perhaps a template, a group, or a misspelling.
+fn unexpected(word: &str, settings: &Settings) -> CommandError {
+    let catalog = &settings.catalog;
+    let error = CommandError::usage(format!("`{word}` is not an activity"));
+    let activities = Activity::names();
+    if catalog.names().any(|name| name.as_str() == word) {
+        return error.hint(format!("it is a template: dmc -t {word}"));
+    }
+    if catalog.groups().contains_key(word) {
+        return error.hint(format!("it is a group of templates: dmc -g {word}"));
+    }
+    let names = catalog.names().map(TemplateName::as_str);
+    let known = activities.iter().map(String::as_str).chain(names);
+    match nearest(word, known) {
+        Some(near) if activities.iter().any(|name| name == near) => {
+            error.hint(format!("did you mean `dmc {near}`?"))
+        }
+        Some(near) => error.hint(format!("did you mean `dmc -t {near}`?")),
+        None => error.hint(format!("activities are {}", activities.join(", "))),
+    }
+}
+
+/// The templates that are named, each once, parents before the templates that extend them. None
+/// named means all, where `all_by_default`.
+pub(crate) fn templates(
+    args: &Args,
+    settings: &Settings,
+    all_by_default: bool,
+) -> Result<Vec<TemplateName>, CommandError> {
+    let catalog = &settings.catalog;
+    let mut asked: BTreeSet<TemplateName> = BTreeSet::new();
+    let usage = |error: dmc_template::TemplateError| {
+        CommandError::from_library(USAGE, &error, error.hint())
+    };
+    for name in &args.templates {
+        match catalog.get(name) {
+            Ok(template) => drop(asked.insert(template.name().clone())),
+            // A broken template is its own failure; the others are still built.
+            Err(error) => match name.parse::<TemplateName>() {
+                Ok(known) if catalog.names().any(|other| *other == known) => {
+                    drop(asked.insert(known))
+                }
+                _ => return Err(usage(error)),
+            },
+        }
+    }
+    for group in &args.groups {
+        asked.extend(catalog.group(group).map_err(usage)?.into_iter().cloned());
+    }
+    let all = asked.is_empty() && all_by_default;
+    Ok(catalog.names().filter(|name| all || asked.contains(*name)).cloned().collect())
+}
+
+/// Which tasks.
+pub(crate) fn selection(args: &Args) -> Selection {
+    Selection { begin: args.begin, end: args.end, only: args.only.iter().copied().collect() }
+}
+
+/// What load and setup need.
+pub(crate) fn extras(args: &Args, settings: &Settings, env: &Environment) -> Extras {
+    let engine = match (args.engine, settings.conf.engine) {
+        (Some(EngineChoice::Podman), _) | (None, dmc_template::Engine::Podman) => {
+            Some(Engine::Podman)
+        }
+        (Some(EngineChoice::Docker), _) | (None, dmc_template::Engine::Docker) => {
+            Some(Engine::Docker)
+        }
+        _ => None,
+    };
+    let conf = env.user_conf().map(|folder| (folder.join("dmc.conf"), embedded::conf_as_comment()));
+    Extras { engine, repository: args.repository.clone(), conf }
+}
