@@ -84,7 +84,11 @@ mod tests {
             ("/usr/bin/env", "/usr/bin/env2", false),
         ] {
             let path = ImagePath::parse(path).unwrap();
-            assert_eq!(PathGlob::parse(pattern).unwrap().matches(&path), wanted, "{pattern} {path}");
+            assert_eq!(
+                PathGlob::parse(pattern).unwrap().matches(&path),
+                wanted,
+                "{pattern} {path}"
+            );
         }
         assert!(PathGlob::parse("etc").is_err());
         assert!(PathGlob::parse("/a[").is_err());

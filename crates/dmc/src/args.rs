@@ -10,6 +10,7 @@ use dmc_types::{Arch, Suite};
 
 /// Debian micro containers: the smallest useful OCI images from signed Debian packages.
 #[derive(Debug, Clone, Parser)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[command(name = "dmc", version, max_term_width = 100, disable_help_subcommand = true)]
 pub(crate) struct Args {
     /// Architectures to build for, such as amd64,arm64.
@@ -64,7 +65,7 @@ pub(crate) struct Args {
     #[arg(short = 'o', long, value_name = "N", value_delimiter = ',', conflicts_with_all = ["begin", "end"])]
     pub(crate) only: Vec<usize>,
 
-    /// Folder for what is fetched and decoded [default: $XDG_CACHE_HOME/dmc].
+    /// Folder for what is fetched and decoded [default: dmc in the user's cache folder].
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) store: Option<Utf8PathBuf>,
 

@@ -24,7 +24,7 @@ pub(crate) fn print(
     for (number, step) in tasks {
         let cached = runtime.block_on(workshop.is_cached(step));
         let template = step.template().map(ToString::to_string);
-        let arch = step.arch().map(|arch| arch.name());
+        let arch = step.arch().map(dmc_types::Arch::name);
         let text = format!(
             "{number:>3}  {:8} {:16} {:8} {}{}",
             step.activity(),

@@ -7,6 +7,10 @@ use std::io::{IsTerminal as _, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+const TASKS: &str = "{bar:24} {pos}/{len} tasks  {msg}";
+#[expect(clippy::literal_string_with_formatting_args, reason = "indicatif's own placeholders")]
+const BYTES: &str = "{bar:24} {bytes}/{total_bytes}  {bytes_per_sec}";
+
 /// The bars of a run; clones show the same.
 #[derive(Debug, Clone)]
 pub(crate) struct Bars {
@@ -28,8 +32,8 @@ impl Bars {
                 .unwrap_or_else(|_| ProgressStyle::default_bar());
             multi.add(ProgressBar::new(0).with_style(style))
         };
-        let tasks = bar("{bar:24} {pos}/{len} tasks  {msg}");
-        let bytes = bar("{bar:24} {bytes}/{total_bytes}  {bytes_per_sec}");
+        let tasks = bar(TASKS);
+        let bytes = bar(BYTES);
         Self { multi, tasks, bytes, open: Arc::default() }
     }
 

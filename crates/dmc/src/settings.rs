@@ -84,7 +84,7 @@ pub(crate) fn settings(args: &Args, env: &Environment) -> Result<Settings, Comma
     let usage = |error: &dyn std::error::Error| CommandError::from_library(USAGE, error, None);
     let dist = conf.dist(&conf.dist).map_err(|error| usage(&error).hint_of(error.hint()))?;
     // A distribution goes by its codename from here on, so that `unstable` and `sid` are one.
-    conf.dist = dist.codename.to_owned();
+    conf.dist = String::from(dist.codename);
     let compression = compression(args, &conf)?;
     let out = args.out.clone().unwrap_or_else(|| Utf8PathBuf::from(&conf.out));
     let store = match args.store.clone().or_else(|| conf.store.clone().map(Utf8PathBuf::from)) {
@@ -226,7 +226,8 @@ fn why(args: &Args, rest: &[&String]) -> Result<Request, CommandError> {
 }
 
 fn activity(word: &str, settings: &Settings) -> Result<Activity, CommandError> {
-    <Activity as clap::ValueEnum>::from_str(word, false).map_err(|_| unexpected(word, settings))
+    <Activity as clap::ValueEnum>::from_str(word, false)
+        .map_err(|_unknown| unexpected(word, settings))
 }
 
 /// A word that is no activity: perhaps a template, a group, or a misspelling.
@@ -264,16 +265,13 @@ pub(crate) fn templates(
         CommandError::from_library(USAGE, &error, error.hint())
     };
     for name in &args.templates {
-        match catalog.get(name) {
-            Ok(template) => drop(asked.insert(template.name().clone())),
+        let known = catalog.names().find(|known| known.as_str() == name);
+        match (catalog.get(name), known) {
             // A broken template is its own failure; the others are still built.
-            Err(error) => match name.parse::<TemplateName>() {
-                Ok(known) if catalog.names().any(|other| *other == known) => {
-                    drop(asked.insert(known))
-                }
-                _ => return Err(usage(error)),
-            },
-        }
+            (_, Some(known)) => asked.insert(known.clone()),
+            (Ok(template), None) => asked.insert(template.name().clone()),
+            (Err(error), None) => return Err(usage(error)),
+        };
     }
     for group in &args.groups {
         asked.extend(catalog.group(group).map_err(usage)?.into_iter().cloned());

@@ -30,9 +30,12 @@ pub(crate) fn answer(
     let workshop =
         Workshop::open(settings, Reach::Everything, &progress).map_err(|error| failed(&error))?;
     let report = Report::new(args.json, bars.clone());
+    let runtime = crate::runtime()?;
     let mut code = 0;
     for arch in archs {
-        let found = one(&workshop, &template, arch, &path).map_err(|error| failed(&error))?;
+        let found = runtime
+            .block_on(one(&workshop, &template, arch, &path))
+            .map_err(|error| failed(&error))?;
         if !found.kept {
             code = FAILED;
         }
@@ -48,7 +51,7 @@ struct Found {
     value: serde_json::Value,
 }
 
-fn one(
+async fn one(
     workshop: &Workshop,
     template: &TemplateName,
     arch: Arch,
@@ -65,12 +68,12 @@ fn one(
             }),
         }),
         Why::Absent { path } => {
-            let runtime = crate::runtime().map_err(|_| BuildError::NoEngine)?;
-            let packages = runtime.block_on(workshop.who_ships(&record, &path))?;
+            let packages = workshop.who_ships(&record, &path).await?;
             let names: Vec<&str> = packages.iter().map(PackageName::as_str).collect();
-            let shipped = match names.is_empty() {
-                true => "no package of the archive ships it".to_owned(),
-                false => format!("{} ships it", names.join(", ")),
+            let shipped = if names.is_empty() {
+                "no package of the archive ships it".to_owned()
+            } else {
+                format!("{} ships it", names.join(", "))
             };
             Ok(Found {
                 kept: false,

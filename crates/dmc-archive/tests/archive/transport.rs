@@ -4,6 +4,7 @@ use crate::stage::{
     KEY, Stage, amd64, candidate, hello, main_suite, quick, refused, security_suite,
 };
 use dmc_archive::TransportOptions;
+use dmc_archive::mirror::AptConfiguration;
 use dmc_testkit::{DebBuilder, FakeArchive, Fault, Server};
 use futures::future::try_join_all;
 use reqwest::Url;
@@ -181,7 +182,7 @@ async fn progress_tells_what_arrives() {
     let transport = Transport::new(quick(), log.clone());
     let mut spec = stage.spec();
     spec.vendor.sites.truncate(1);
-    let archive = Archive::open(spec, Default::default(), stage.store(), transport);
+    let archive = Archive::open(spec, AptConfiguration::default(), stage.store(), transport);
     amd64(&archive).await.unwrap();
     let log = log.0.lock().unwrap();
     assert_eq!(log[..2], ["0 InRelease false", "0 true"]);
