@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 const TASKS: &str = "{bar:24} {pos}/{len} tasks  {msg}";
-#[expect(clippy::literal_string_with_formatting_args, reason = "indicatif's own placeholders")]
 const BYTES: &str = "{bar:24} {bytes}/{total_bytes}  {bytes_per_sec}";
 
 /// The bars of a run; clones show the same.
