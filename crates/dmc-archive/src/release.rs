@@ -106,10 +106,10 @@ pub enum ReleaseFailure {
         accepted: UnixTime,
     },
     /// None of the archives in apt's configuration, nor the vendor's own, will do.
-    #[error("no archive with suite `{suite}` was found; {}", listed(.passed))]
+    #[error("no archive of `{vendor}` was found; {}", listed(.passed))]
     NoneFits {
-        /// The suite.
-        suite: Suite,
+        /// Whose archive was looked for.
+        vendor: String,
         /// The archives that were passed over, and why.
         passed: Vec<PassedOver>,
         /// What was wrong with the last one.

@@ -2,7 +2,7 @@
 
 use super::{Archive, on_processor};
 use crate::error::ArchiveError;
-use crate::mirror::{self, KeyFiles, KnownFrom, Mirror};
+use crate::mirror::{self, KeyFiles, KnownFrom, Mirror, MirrorError};
 use crate::release::{AcceptedRelease, News, Owner, PassedOver, ReleaseFailure};
 use crate::spec::{Keyrings, Role, SiteSpec, ThirdPartySpec};
 use crate::transport::{FetchCause, FetchError, shown};
@@ -96,7 +96,7 @@ impl Archive {
             let from_apt = matches!(mirror.known_from, KnownFrom::Apt { .. });
             let harmless = failure.is_another_archive(role) || failure.is_out_of_reach();
             if !(from_apt && place == 0 && harmless) {
-                return Err(none_fits(wanted, passed, Some(failure)));
+                return Err(none_fits(wanted, passed, failure));
             }
             out_of_reach |= failure.is_out_of_reach();
             let (url, why) = (shown(&mirror.url), failure.in_full());
@@ -104,7 +104,10 @@ impl Archive {
             passed.push(PassedOver { url, why });
             last = Some(failure);
         }
-        Err(none_fits(wanted, passed, last))
+        match last {
+            Some(last) => Err(none_fits(wanted, passed, last)),
+            None => Err(MirrorError::NoMirror { vendor: wanted.name.to_owned() }.into()),
+        }
     }
 
     /// All pockets of a site from one mirror. The error names the place of the pocket.
@@ -201,21 +204,12 @@ impl Archive {
     }
 }
 
-fn none_fits(
-    wanted: &Wanted<'_>,
-    passed: Vec<PassedOver>,
-    last: Option<ReleaseFailure>,
-) -> ArchiveError {
-    let suite = match wanted.suites.first() {
-        Some(suite) => suite.clone(),
-        // A site without pockets is asked for nothing, and nothing fails.
-        None => return ArchiveError::Worker { task: "reading a site without suites" },
-    };
-    match last {
-        Some(last) if passed.is_empty() => last.into(),
-        Some(last) => ReleaseFailure::NoneFits { suite, passed, source: Box::new(last) }.into(),
-        None => ArchiveError::Worker { task: "finding a mirror" },
+fn none_fits(wanted: &Wanted<'_>, passed: Vec<PassedOver>, last: ReleaseFailure) -> ArchiveError {
+    if passed.is_empty() {
+        return last.into();
     }
+    let vendor = wanted.name.to_owned();
+    ReleaseFailure::NoneFits { vendor, passed, source: Box::new(last) }.into()
 }
 
 /// An `InRelease`, not verified yet, beside the one that was kept.

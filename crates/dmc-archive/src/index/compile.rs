@@ -60,18 +60,23 @@ pub(super) fn compile(
 }
 
 /// A name in the arena, and what belongs to it.
-struct Named {
+struct Named<T> {
     start: usize,
     end: usize,
-    value: [u32; 3],
+    value: T,
 }
+
+/// Heap offset, length and checksum of a record.
+type Record = Named<[u32; 3]>;
+/// The number of the record that provides the name, in the index's order.
+type Provision = Named<u32>;
 
 struct Compiler<'w, W: Write + Seek> {
     out: io::BufWriter<&'w mut W>,
     heap: u64,
     arena: Vec<u8>,
-    records: Vec<Named>,
-    provisions: Vec<Named>,
+    records: Vec<Record>,
+    provisions: Vec<Provision>,
     row: Vec<u8>,
     passed_over: usize,
 }
@@ -92,7 +97,7 @@ impl<'w, W: Write + Seek> Compiler<'w, W> {
     }
 
     fn stanza(&mut self, stanza: &[u8]) -> Result<(), CompileError> {
-        let Some(row) = row(stanza) else {
+        let Some((name, row)) = row(stanza) else {
             self.passed_over += 1;
             return Ok(());
         };
@@ -100,16 +105,14 @@ impl<'w, W: Write + Seek> Compiler<'w, W> {
         bytes.clear();
         let bytes = postcard::to_extend(&row, bytes)
             .map_err(|_unreachable| CompileError::TooLarge("an entry cannot be written"))?;
-        let offset = self.put(&bytes)?;
-        let number = small(self.records.len())?;
-        let value = [offset, small(bytes.len())?, format::crc(&[&bytes])];
+        let value = [self.put(&bytes)?, small(bytes.len())?, format::crc(&[&bytes])];
         self.row = bytes;
-        let named = self.named(row.name, value);
-        self.records.push(named);
+        let number = small(self.records.len())?;
+        let record = self.named(name, value);
+        self.records.push(record);
         for name in provided(row.provides) {
-            let offset = self.put(name.as_bytes())?;
-            let named = self.named(name, [offset, small(name.len())?, number]);
-            self.provisions.push(named);
+            let provision = self.named(name, number);
+            self.provisions.push(provision);
         }
         Ok(())
     }
@@ -122,44 +125,64 @@ impl<'w, W: Write + Seek> Compiler<'w, W> {
         Ok(offset)
     }
 
-    fn named(&mut self, name: &str, value: [u32; 3]) -> Named {
+    fn named<T>(&mut self, name: &str, value: T) -> Named<T> {
         let start = self.arena.len();
         self.arena.extend_from_slice(name.as_bytes());
         Named { start, end: self.arena.len(), value }
     }
 
     fn finish(mut self, text: u64) -> Result<Compiled, CompileError> {
-        let arena = &self.arena;
-        let name = |named: &Named| &arena[named.start..named.end];
-        // Stable: equal names keep the index's order.
-        let mut order: Vec<u32> = (0..small(self.records.len())?).collect();
-        order.sort_by_key(|&at| name(&self.records[at as usize]));
-        let mut place = vec![0_u32; order.len()];
-        for (new, &old) in (0_u32..).zip(&order) {
-            place[old as usize] = new;
-        }
-        self.provisions.sort_by_key(&name);
-        let mut tables = Vec::with_capacity((order.len() + self.provisions.len()) * format::ENTRY);
-        for &at in &order {
-            tables.extend_from_slice(&format::entry(self.records[at as usize].value));
-        }
-        for provision in &self.provisions {
-            let [offset, length, record] = provision.value;
-            tables.extend_from_slice(&format::entry([offset, length, place[record as usize]]));
-        }
+        let (tables, names) = self.tables()?;
         let header = Header {
-            tables_crc: format::crc(&[&tables]),
+            tables_crc: format::crc(&[&tables, &names]),
             heap: self.heap,
+            names: names.len() as u64,
             records: self.records.len() as u64,
             provisions: self.provisions.len() as u64,
         };
         let out = &mut self.out;
         out.write_all(&tables)
+            .and_then(|()| out.write_all(&names))
             .and_then(|()| out.seek(SeekFrom::Start(0)))
             .and_then(|_start| out.write_all(&header.to_bytes()))
             .and_then(|()| out.flush())
             .map_err(CompileError::Write)?;
         Ok(Compiled { text, records: self.records.len(), passed_over: self.passed_over })
+    }
+
+    /// Both tables, sorted, and the names in their order.
+    fn tables(&mut self) -> Result<(Vec<u8>, Vec<u8>), CompileError> {
+        let arena = &self.arena;
+        // Stable: equal names keep the index's order.
+        let mut order: Vec<u32> = (0..small(self.records.len())?).collect();
+        let name = |&at: &u32| {
+            let record = &self.records[at as usize];
+            &arena[record.start..record.end]
+        };
+        order.sort_by_key(name);
+        let mut place = vec![0_u32; order.len()];
+        for (new, &old) in (0_u32..).zip(&order) {
+            place[old as usize] = new;
+        }
+        self.provisions.sort_by_key(|provision| &arena[provision.start..provision.end]);
+        let mut tables = Vec::new();
+        let mut names = Vec::with_capacity(arena.len());
+        for &at in &order {
+            let Record { start, end, value: [offset, length, crc] } = self.records[at as usize];
+            names.extend_from_slice(&arena[start..end]);
+            words(&mut tables, &[small(names.len())?, offset, length, crc]);
+        }
+        for &Provision { start, end, value } in &self.provisions {
+            names.extend_from_slice(&arena[start..end]);
+            words(&mut tables, &[small(names.len())?, place[value as usize]]);
+        }
+        Ok((tables, names))
+    }
+}
+
+fn words(table: &mut Vec<u8>, words: &[u32]) {
+    for word in words {
+        table.extend_from_slice(&word.to_le_bytes());
     }
 }
 
@@ -167,10 +190,10 @@ fn small(number: usize) -> Result<u32, CompileError> {
     u32::try_from(number).map_err(|_large| CompileError::TooLarge("it has too many entries"))
 }
 
-/// What is needed of a stanza; none where it cannot be used.
-fn row(stanza: &[u8]) -> Option<RowText<'_>> {
+/// The name and what else is needed of a stanza; none where it cannot be used.
+fn row(stanza: &[u8]) -> Option<(&str, RowText<'_>)> {
+    let mut name = "";
     let mut row = RowText {
-        name: "",
         version: "",
         source: "",
         source_version: "",
@@ -187,7 +210,7 @@ fn row(stanza: &[u8]) -> Option<RowText<'_>> {
     let mut sized = false;
     for field in deb822::fields(stanza) {
         match field.name {
-            b"Package" => row.name = field.text()?,
+            b"Package" => name = field.text()?,
             b"Version" => row.version = field.text()?,
             b"Source" => (row.source, row.source_version) = source(field.text()?),
             b"Architecture" => row.arch = field.text()?,
@@ -210,8 +233,8 @@ fn row(stanza: &[u8]) -> Option<RowText<'_>> {
         row.sha512 = &[];
     }
     let strong = row.sha256.is_some() || is_sha512(row.sha512);
-    let named = row.name.parse::<PackageName>().is_ok() && !row.version.is_empty();
-    (sized && strong && named && stays_below(row.filename)).then_some(row)
+    let named = name.parse::<PackageName>().is_ok() && !row.version.is_empty();
+    (sized && strong && named && stays_below(row.filename)).then_some((name, row))
 }
 
 fn is_sha512(digits: &[u8]) -> bool {

@@ -146,3 +146,63 @@ fn failure(error: CompileError, path: &Utf8Path, folder: &Utf8Path) -> CompileFa
         CompileError::TooLarge(what) => IndexError::TooLarge { path: path.to_owned(), what }.into(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sha2::Digest;
+    use std::error::Error;
+    use std::io::Write;
+
+    /// Puts a file into an empty store and compiles it as that form, with that plain size.
+    fn compiled(bytes: &[u8], form: Form, plain: Option<u64>) -> Result<usize, CompileFailure> {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(Utf8Path::from_path(dir.path()).unwrap());
+        let digest = Sha256::from_bytes(sha2::Sha256::digest(bytes).into());
+        store.write(Shelf::Indices, &index_name(&digest), &[bytes]).unwrap();
+        let file = IndexFile { size: bytes.len() as u64, checksum: Checksum::Sha256(digest) };
+        let choice = IndexChoice { path: "main/Packages".into(), file, plain, form };
+        let made = compile_stored(&store, &digest, &choice).map(|index| index.len());
+        let left = store.path(Shelf::Compiled, "").read_dir_utf8().unwrap().count();
+        assert_eq!(left, usize::from(made.is_ok()), "nothing half-written stays");
+        made
+    }
+
+    fn gz(text: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn what_comes_out_must_have_the_size_that_was_signed() {
+        let text = b"nothing: useful\n\n";
+        let size = text.len() as u64;
+        assert_eq!(compiled(&gz(text), Form::Gz, Some(size)).unwrap(), 0);
+        assert_eq!(compiled(&gz(text), Form::Gz, None).unwrap(), 0);
+        for (why, bytes, plain) in [
+            ("too much", gz(text), size - 1),
+            ("too little", gz(text), size + 1),
+            ("a bomb", gz(&vec![b'\n'; 50 << 20]), 1000),
+        ] {
+            let refused = compiled(&bytes, Form::Gz, Some(plain)).unwrap_err();
+            let CompileFailure::Index(refused) = refused else { panic!("{why}: {refused}") };
+            assert!(matches!(refused, IndexError::Size { .. }), "{why}: {refused}");
+            assert!(refused.hint().is_some());
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_decompressed_is_named() {
+        for (form, bytes) in [
+            (Form::Gz, b"not gzip at all".to_vec()),
+            (Form::Gz, gz(b"Package: x\n")[..15].to_vec()),
+            (Form::Xz, b"not xz at all".to_vec()),
+        ] {
+            let refused = compiled(&bytes, form, None).unwrap_err();
+            let CompileFailure::Index(refused) = refused else { panic!("{refused}") };
+            assert!(matches!(refused, IndexError::Corrupt { .. }), "{form:?}: {refused}");
+            assert!(refused.source().is_some());
+        }
+    }
+}

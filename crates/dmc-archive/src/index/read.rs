@@ -1,7 +1,7 @@
 //! A compiled index, searched where it lies.
 
 use super::IndexError;
-use super::format::{self, ENTRY, HEADER, Header, RowText};
+use super::format::{self, HEADER, Header, PROVISION, RECORD, RowText};
 use super::map::map;
 use camino::{Utf8Path, Utf8PathBuf};
 use dmc_types::{Checksum, Sha256};
@@ -46,6 +46,7 @@ pub struct Row<'a> {
     pub checksum: Checksum,
 }
 
+#[derive(Debug, Clone, Copy)]
 enum Table {
     Records,
     Provisions,
@@ -58,7 +59,7 @@ impl PackageIndex {
         let map = map(file).map_err(|_cause| damaged("it cannot be mapped"))?;
         let header = Header::parse(&map).ok_or_else(|| damaged("its header is wrong"))?;
         let index = Self { map, path: path.to_owned(), header };
-        let tables = index.tables_start().and_then(|start| index.map.get(start..));
+        let tables = index.start_of(Table::Records).and_then(|start| index.map.get(start..));
         if tables.map(|bytes| format::crc(&[bytes])) != Some(header.tables_crc) {
             return Err(damaged("its tables are wrong"));
         }
@@ -77,29 +78,30 @@ impl PackageIndex {
 
     /// All packages of this name, in the order of the index.
     pub fn packages(&self, name: &str) -> Result<Vec<Row<'_>>, IndexError> {
-        self.equal(&Table::Records, name)?.map(|at| self.row(at)).collect()
+        self.equal(Table::Records, name)?.map(|at| self.row(at)).collect()
     }
 
     /// All packages whose `Provides` names this, whatever the version.
     pub fn providers(&self, name: &str) -> Result<Vec<Row<'_>>, IndexError> {
-        let found = self.equal(&Table::Provisions, name)?;
-        found.map(|at| self.row(self.words(&Table::Provisions, at)?[2] as usize)).collect()
+        let record = |at| Some(self.word(Table::Provisions, at, 1)? as usize);
+        let found = self.equal(Table::Provisions, name)?;
+        found.map(|at| self.row(record(at).ok_or_else(|| self.missing())?)).collect()
     }
 
     /// The names of all packages, sorted.
     pub fn names(&self) -> impl Iterator<Item = Result<&str, IndexError>> {
-        (0..self.len()).map(|at| self.name(&Table::Records, at))
+        (0..self.len()).map(|at| self.name(Table::Records, at))
     }
 
     /// The entries whose name is this one.
-    fn equal(&self, table: &Table, name: &str) -> Result<Range<usize>, IndexError> {
+    fn equal(&self, table: Table, name: &str) -> Result<Range<usize>, IndexError> {
         let start = self.first(table, |other| other < name)?;
         let end = self.first(table, |other| other <= name)?;
         Ok(start..end.max(start))
     }
 
     /// The first entry that is not before.
-    fn first(&self, table: &Table, before: impl Fn(&str) -> bool) -> Result<usize, IndexError> {
+    fn first(&self, table: Table, before: impl Fn(&str) -> bool) -> Result<usize, IndexError> {
         let (mut low, mut high) = (0, self.count(table));
         while low < high {
             let middle = low + (high - low) / 2;
@@ -112,7 +114,7 @@ impl PackageIndex {
         Ok(low)
     }
 
-    fn count(&self, table: &Table) -> usize {
+    fn count(&self, table: Table) -> usize {
         let count = match table {
             Table::Records => self.header.records,
             Table::Provisions => self.header.provisions,
@@ -120,51 +122,63 @@ impl PackageIndex {
         usize::try_from(count).unwrap_or(usize::MAX)
     }
 
-    fn tables_start(&self) -> Option<usize> {
-        usize::try_from(self.header.heap).ok()?.checked_add(HEADER)
+    fn start_of(&self, table: Table) -> Option<usize> {
+        let records = usize::try_from(self.header.heap).ok()?.checked_add(HEADER)?;
+        match table {
+            Table::Records => Some(records),
+            Table::Provisions => self.len().checked_mul(RECORD)?.checked_add(records),
+        }
     }
 
-    fn words(&self, table: &Table, at: usize) -> Result<[u32; 3], IndexError> {
+    /// One word of an entry.
+    fn word(&self, table: Table, at: usize, word: usize) -> Option<u32> {
+        let size = match table {
+            Table::Records => RECORD,
+            Table::Provisions => PROVISION,
+        };
+        let place = at.checked_mul(size)?.checked_add(self.start_of(table)?)?;
+        (at < self.count(table)).then(|| format::word(&self.map, place.checked_add(4 * word)?))?
+    }
+
+    /// The names are one text: each begins where the one before it ends.
+    fn name(&self, table: Table, at: usize) -> Result<&str, IndexError> {
         let read = || {
-            let before = match table {
-                Table::Records => 0,
-                Table::Provisions => self.len(),
+            let end = self.word(table, at, 0)?;
+            let start = match (table, at.checked_sub(1)) {
+                (_, Some(before)) => self.word(table, before, 0)?,
+                (Table::Records, None) => 0,
+                (Table::Provisions, None) => match self.len().checked_sub(1) {
+                    Some(last) => self.word(Table::Records, last, 0)?,
+                    None => 0,
+                },
             };
-            let place = before.checked_add(at)?.checked_mul(ENTRY)?;
-            let place = place.checked_add(self.tables_start()?)?;
-            let [a, b, c] = [0, 4, 8].map(|skip| format::word(&self.map, place + skip));
-            Some([a?, b?, c?])
+            let names = self.map.len().checked_sub(usize::try_from(self.header.names).ok()?)?;
+            let bytes = self.map.get(names..)?.get(start as usize..end as usize)?;
+            std::str::from_utf8(bytes).ok()
         };
-        read().ok_or_else(|| self.damaged("an entry is missing"))
-    }
-
-    fn heap(&self, offset: u32, length: u32) -> Result<&[u8], IndexError> {
-        let read = || {
-            let start = usize::try_from(offset).ok()?.checked_add(HEADER)?;
-            let end = start.checked_add(usize::try_from(length).ok()?)?;
-            (end <= self.tables_start()?).then(|| self.map.get(start..end))?
-        };
-        read().ok_or_else(|| self.damaged("an entry leads out of it"))
-    }
-
-    fn name(&self, table: &Table, at: usize) -> Result<&str, IndexError> {
-        let [offset, length, _] = self.words(table, at)?;
-        let bytes = self.heap(offset, length)?;
-        let name = match table {
-            Table::Records => postcard::take_from_bytes(bytes).map(|(name, _rest)| name).ok(),
-            Table::Provisions => std::str::from_utf8(bytes).ok(),
-        };
-        name.ok_or_else(|| self.damaged("a name cannot be read"))
+        read().ok_or_else(|| self.missing())
     }
 
     fn row(&self, at: usize) -> Result<Row<'_>, IndexError> {
-        let [offset, length, crc] = self.words(&Table::Records, at)?;
-        let bytes = self.heap(offset, length)?;
+        let name = self.name(Table::Records, at)?;
+        let read = || {
+            let [offset, length, crc] = [1, 2, 3].map(|word| self.word(Table::Records, at, word));
+            let start = usize::try_from(offset?).ok()?.checked_add(HEADER)?;
+            let end = start.checked_add(usize::try_from(length?).ok()?)?;
+            let bytes = self.map.get(..self.start_of(Table::Records)?)?.get(start..end)?;
+            Some((bytes, crc?))
+        };
+        let (bytes, crc) = read().ok_or_else(|| self.missing())?;
         if format::crc(&[bytes]) != crc {
             return Err(self.damaged("an entry's checksum is wrong"));
         }
         let text: Option<RowText<'_>> = postcard::from_bytes(bytes).ok();
-        text.and_then(row).ok_or_else(|| self.damaged("an entry cannot be read"))
+        let row = text.and_then(|text| row(name, text));
+        row.ok_or_else(|| self.damaged("an entry cannot be read"))
+    }
+
+    fn missing(&self) -> IndexError {
+        self.damaged("an entry leads out of it")
     }
 
     fn damaged(&self, why: &'static str) -> IndexError {
@@ -172,15 +186,15 @@ impl PackageIndex {
     }
 }
 
-fn row(text: RowText<'_>) -> Option<Row<'_>> {
+fn row<'a>(name: &'a str, text: RowText<'a>) -> Option<Row<'a>> {
     let checksum = match text.sha256 {
         Some(digest) => Checksum::Sha256(Sha256::from_bytes(digest)),
         None => Checksum::Sha512(std::str::from_utf8(text.sha512).ok()?.parse().ok()?),
     };
     Some(Row {
-        name: text.name,
+        name,
         version: text.version,
-        source: if text.source.is_empty() { text.name } else { text.source },
+        source: if text.source.is_empty() { name } else { text.source },
         source_version: match text.source_version {
             "" => text.version,
             version => version,
@@ -194,4 +208,112 @@ fn row(text: RowText<'_>) -> Option<Row<'_>> {
         installed_size: text.installed_size,
         checksum,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::compile::compile;
+    use super::*;
+    use proptest::prelude::*;
+    use std::io::Write;
+
+    fn index(text: &str) -> Vec<u8> {
+        let mut out = std::io::Cursor::new(Vec::new());
+        compile(text.as_bytes(), &mut out).unwrap();
+        out.into_inner()
+    }
+
+    fn open(bytes: &[u8]) -> Result<PackageIndex, IndexError> {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(bytes).unwrap();
+        PackageIndex::open(&file, Utf8Path::new("index"))
+    }
+
+    fn stanza(name: &str, version: &str) -> String {
+        let digest = "ab".repeat(32);
+        format!(
+            "Package: {name}\nVersion: {version}\nArchitecture: all\nProvides: virtual, v-{name} (= 1)\n\
+             Filename: pool/{name}.deb\nSize: 5\nSHA256: {digest}\n\n"
+        )
+    }
+
+    #[test]
+    fn packages_are_found_in_an_index_that_is_not_sorted() {
+        let text = [("zsh", "2"), ("bash", "1"), ("zsh", "1"), ("dash", "0.5")];
+        let text: String = text.iter().map(|(name, version)| stanza(name, version)).collect();
+        let index = open(&index(&text)).unwrap();
+        assert_eq!(index.len(), 4);
+        let versions = |name| -> Vec<String> {
+            index.packages(name).unwrap().iter().map(|row| row.version.to_owned()).collect()
+        };
+        assert_eq!(versions("zsh"), ["2", "1"]);
+        assert_eq!(versions("bash"), ["1"]);
+        for absent in ["", "aaa", "bas", "bashh", "zzz"] {
+            assert!(versions(absent).is_empty(), "{absent}");
+        }
+        assert_eq!(index.providers("virtual").unwrap().len(), 4);
+        assert_eq!(index.providers("v-dash").unwrap()[0].name, "dash");
+        let row = index.packages("dash").unwrap()[0];
+        assert_eq!((row.source, row.source_version, row.size), ("dash", "0.5", 5));
+    }
+
+    #[test]
+    fn an_empty_index_is_an_index() {
+        let index = open(&index("")).unwrap();
+        assert!(index.is_empty() && index.packages("x").unwrap().is_empty());
+    }
+
+    #[test]
+    fn every_damage_is_noticed() {
+        let text: String = ["one", "two", "three"].map(|name| stanza(name, "1")).concat();
+        let whole = index(&text);
+        for at in 0..whole.len() {
+            let mut damaged = whole.clone();
+            damaged[at] ^= 0x20;
+            let Ok(index) = open(&damaged) else { continue };
+            // What is damaged is refused, and the rest is right.
+            let read = ["one", "two", "three"].map(|name| index.packages(name));
+            assert!(read.iter().any(Result::is_err), "byte {at} of {}", whole.len());
+            assert!(index.providers("virtual").is_err(), "byte {at} of {}", whole.len());
+            assert!(read.iter().flatten().all(|rows| rows.len() == 1), "byte {at}");
+        }
+        for length in 0..whole.len() {
+            assert!(open(&whole[..length]).is_err(), "cut to {length}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..300), records in 0_u64..9) {
+            // A header that fits, so that the rest is looked at too.
+            let tables = RECORD as u64 * records;
+            let heap = (bytes.len() as u64).saturating_sub(tables);
+            let split = usize::try_from(heap).unwrap();
+            let tables_crc = format::crc(&[&bytes[split..]]);
+            let names = 0;
+            let header = Header { tables_crc, heap, names, records, provisions: 0 };
+            let mut file = header.to_bytes().to_vec();
+            file.extend(&bytes);
+            if let Ok(index) = open(&file) {
+                let _ = index.packages("a");
+                let _ = index.providers("a");
+                prop_assert!(index.names().count() == index.len());
+            }
+            let mut out = std::io::Cursor::new(Vec::new());
+            prop_assert!(compile(&bytes[..], &mut out).is_ok());
+        }
+
+        #[test]
+        fn whatever_is_compiled_is_found(names in prop::collection::btree_set("[a-z][a-z0-9+.-]{1,12}", 0..40)) {
+            let text: String = names.iter().rev().map(|name| stanza(name, "1")).collect();
+            let index = open(&index(&text)).unwrap();
+            for name in &names {
+                prop_assert_eq!(index.packages(name).unwrap().len(), 1);
+            }
+            let sorted: Vec<_> = index.names().map(|name| name.unwrap().to_owned()).collect();
+            prop_assert!(sorted.into_iter().eq(names));
+        }
+    }
 }

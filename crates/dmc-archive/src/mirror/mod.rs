@@ -78,6 +78,12 @@ pub enum MirrorError {
         /// What is wrong with it.
         source: KeyringError,
     },
+    /// There is no address to try.
+    #[error("there is no mirror to read the archive of `{vendor}` from")]
+    NoMirror {
+        /// Whose.
+        vendor: String,
+    },
     /// There is no keyring at all.
     #[error("there is no keyring for the archive of `{vendor}`")]
     NoKeyring {
@@ -97,6 +103,7 @@ impl MirrorError {
                 "apt's configuration names it in Signed-By: install the package that ships `{path}`"
             ),
             Self::BadKeyring { source, .. } => source.hint().to_owned(),
+            Self::NoMirror { .. } => "name a mirror with -M".to_owned(),
             Self::NoKeyring { .. } => "install the vendor's keyring package".to_owned(),
         })
     }

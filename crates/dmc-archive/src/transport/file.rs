@@ -14,6 +14,7 @@ pub(super) fn copy(url: &Url, sink: &mut Sink, line: &mut Line<'_>) -> Result<()
     let length = file.metadata().map_err(refused)?.len();
     sink.admit(length)?;
     sink.restart()?;
+    sink.begin();
     let mut chunk = vec![0; 128 * 1024];
     loop {
         let read = file.read(&mut chunk).map_err(refused)?;

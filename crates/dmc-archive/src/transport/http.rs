@@ -35,6 +35,7 @@ impl<'a> Exchange<'a> {
         let mut response = self.request(sink.received(), line.shared).await?;
         let announced = Self::place(&response, sink, line)?;
         self.validator = validator(response.headers());
+        sink.begin();
         while let Some(chunk) = response.chunk().await.map_err(network)? {
             sink.append(&chunk)?;
             line.arrived(chunk.len());

@@ -184,10 +184,9 @@ impl Transport {
             return Ok(*digest);
         }
         let mut sink = Sink::part(part, wanted);
-        let resumed = sink.received() > 0;
         self.fill(&wanted.url, &mut sink, Some(wanted.size)).await?;
-        if resumed && sink.verify().is_err() {
-            // What an earlier run left was of another file.
+        if !sink.is_of_one_piece() && sink.verify().is_err() {
+            // The first piece, perhaps left by an earlier run, was of another file.
             sink.restart().map_err(failed)?;
             self.fill(&wanted.url, &mut sink, Some(wanted.size)).await?;
         }

@@ -9,6 +9,8 @@ use dmc_types::{Checksum, Sha256};
 pub(super) struct Sink {
     target: Target,
     bound: Bound,
+    /// How many bodies, of this run and earlier ones, make up what is there.
+    pieces: u32,
 }
 
 enum Target {
@@ -25,12 +27,13 @@ enum Bound {
 
 impl Sink {
     pub(super) fn memory(limit: u64) -> Self {
-        Self { target: Target::Memory(Vec::new()), bound: Bound::AtMost(limit) }
+        Self { target: Target::Memory(Vec::new()), bound: Bound::AtMost(limit), pieces: 0 }
     }
 
     pub(super) fn part(part: Part, wanted: &Wanted) -> Self {
         let bound = Bound::Exactly(wanted.size, wanted.checksum);
-        Self { target: Target::Part(Box::new(part)), bound }
+        let pieces = u32::from(part.length() > 0);
+        Self { target: Target::Part(Box::new(part)), bound, pieces }
     }
 
     pub(super) fn received(&self) -> u64 {
@@ -38,6 +41,16 @@ impl Sink {
             Target::Memory(bytes) => bytes.len() as u64,
             Target::Part(part) => part.length(),
         }
+    }
+
+    /// Another body follows.
+    pub(super) fn begin(&mut self) {
+        self.pieces = self.pieces.saturating_add(1);
+    }
+
+    /// Whether it came in one piece. Pieces may be of different files.
+    pub(super) fn is_of_one_piece(&self) -> bool {
+        self.pieces <= 1
     }
 
     pub(super) fn is_complete(&self) -> bool {
@@ -85,6 +98,7 @@ impl Sink {
     }
 
     pub(super) fn restart(&mut self) -> Result<(), FetchCause> {
+        self.pieces = 0;
         match (&mut self.target, self.bound) {
             (Target::Part(part), Bound::Exactly(_, checksum)) => part.restart(&checksum)?,
             (Target::Memory(bytes), _) => bytes.clear(),
