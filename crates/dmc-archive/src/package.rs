@@ -11,6 +11,7 @@ use dmc_deb::deb822::Paragraph;
 use dmc_deb::package::{Control, DebError, Limits, Member, MemberKind, Sink, unpack};
 use dmc_types::{Entry, EntryKind, FileFacts, PackageFacts, Sha256};
 use sha2::Digest;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Write};
 
@@ -72,6 +73,7 @@ pub(crate) fn decode(
         })
         .map_err(|error| failure(error, &folder, candidate))?;
     let entries = std::mem::take(&mut keeper.entries);
+    let licences = std::mem::take(&mut keeper.licences).into_iter().collect();
     drop(keeper);
     check(&control, candidate)?;
     let facts = PackageFacts {
@@ -83,6 +85,7 @@ pub(crate) fn decode(
         scripts: control.scripts,
         conffiles: control.conffiles,
         md5sums: control.md5sums,
+        licences,
         entries,
     };
     new.finish(&deb.to_string())?;
@@ -125,11 +128,12 @@ struct Keeper<'f> {
     out: BufWriter<&'f mut File>,
     offset: u64,
     entries: Vec<Entry>,
+    licences: BTreeSet<String>,
 }
 
 impl<'f> Keeper<'f> {
     fn new(file: &'f mut File) -> Self {
-        Self { out: BufWriter::with_capacity(128 * 1024, file), offset: 0, entries: Vec::new() }
+        Self { out: BufWriter::with_capacity(128 * 1024, file), offset: 0, entries: Vec::new(), licences: BTreeSet::new() }
     }
 
     fn keep(&mut self, contents: &[u8]) -> io::Result<FileFacts> {
@@ -146,10 +150,26 @@ impl<'f> Keeper<'f> {
     }
 }
 
+/// The names that follow `/usr/share/common-licenses/` in a text. A full stop that ends a sentence
+/// is not part of a name.
+fn common_licences(text: &[u8]) -> impl Iterator<Item = String> + '_ {
+    const FOLDER: &[u8] = b"/usr/share/common-licenses/";
+    memchr::memmem::find_iter(text, FOLDER).filter_map(|at| {
+        let rest = &text[at + FOLDER.len()..];
+        let name = rest.iter().take_while(|b| b.is_ascii_alphanumeric() || b"-.+".contains(b));
+        let name: String = name.map(|b| char::from(*b)).collect();
+        let name = name.trim_end_matches('.');
+        (!name.is_empty()).then(|| name.to_owned())
+    })
+}
+
 impl Sink for Keeper<'_> {
     fn entry(&mut self, member: Member, contents: &[u8]) -> io::Result<()> {
         if member.path.is_root() {
             return Ok(());
+        }
+        if member.path.file_name() == b"copyright" {
+            self.licences.extend(common_licences(contents));
         }
         let kind = match member.kind {
             MemberKind::File => EntryKind::File(self.keep(contents)?),

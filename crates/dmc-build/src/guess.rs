@@ -91,12 +91,14 @@ fn of_path(path: &ImagePath, package: &str) -> Likelihood {
     }
 }
 
-/// The package that a path names by itself: `/usr/share/doc/PACKAGE/…`.
+/// The package that a path names by itself: `/usr/share/doc/PACKAGE/…`; the common licence texts
+/// are base-files' by Debian Policy 12.5.
 pub(crate) fn named_by(want: &Want) -> Option<PackageName> {
     let Want::Path(path) = want else { return None };
     let parts: Vec<&[u8]> = path.parts().collect();
     match parts[..] {
         [b"usr", b"share", b"doc", owner, ..] => std::str::from_utf8(owner).ok()?.parse().ok(),
+        [b"usr", b"share", b"common-licenses", ..] => "base-files".parse().ok(),
         _ => None,
     }
 }

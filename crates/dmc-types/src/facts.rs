@@ -26,6 +26,8 @@ pub struct PackageFacts {
     pub conffiles: Vec<ImagePath>,
     /// The `md5sums` member: 32 hexadecimal digits by path, in the package's spelling.
     pub md5sums: BTreeMap<ImagePath, String>,
+    /// Names of files in `/usr/share/common-licenses` that its copyright file refers to, sorted.
+    pub licences: Vec<String>,
     /// Every member of the package's tar but its root folder, in the package's order and spelling.
     pub entries: Vec<Entry>,
 }

@@ -6,7 +6,7 @@
 use camino::Utf8PathBuf;
 use clap::{Parser, ValueEnum, ValueHint};
 use clap_complete::Shell;
-use dmc_types::{Arch, Suite};
+use dmc_types::Suite;
 
 /// Debian micro containers: the smallest useful OCI images from signed Debian packages.
 #[derive(Debug, Clone, Parser)]
@@ -15,7 +15,7 @@ use dmc_types::{Arch, Suite};
 pub(crate) struct Args {
     /// Architectures to build for, such as amd64,arm64.
     #[arg(short = 'A', long, value_name = "ARCH", value_delimiter = ',')]
-    pub(crate) archs: Vec<Arch>,
+    pub(crate) archs: Vec<String>,
 
     /// Debian release to take packages from.
     #[arg(short = 'D', long, value_name = "SUITE")]

@@ -81,7 +81,7 @@ impl Report {
                 }
             }
             Outcome::Changes(standings) => self.changes(step, standings),
-            Outcome::Image { summary, cached } => image(step, summary, *cached, took),
+            Outcome::Image { summary, cached } => self.image(step, summary, *cached, took),
             Outcome::Index(named) => {
                 let reference = named.references.first().map_or("", String::as_str);
                 let digest = format!("sha256:{}", named.index.digest);
@@ -96,6 +96,34 @@ impl Report {
                     self.result(reference, &value);
                 }
             }
+        }
+    }
+
+    /// One image of an index: a line on stderr, and a value of its own in JSON.
+    fn image(&self, step: &Step, summary: &ImageSummary, cached: bool, took: Duration) {
+        for note in &summary.notes {
+            tracing::debug!("{step}: {note}");
+        }
+        let name = step.template().map(ToString::to_string).unwrap_or_default();
+        let tag = summary.tags.first().map_or("latest", String::as_str);
+        let how = if cached { "unchanged" } else { "built" };
+        tracing::info!(
+            "{name}:{tag} {} sha256:{} {:.2} MB, {} packages, {} files, {how} in {:.2} s",
+            summary.arch,
+            summary.manifest.digest,
+            megabytes(summary.layer_size),
+            summary.packages,
+            summary.files,
+            took.as_secs_f64(),
+        );
+        if self.json {
+            let value = json!({
+                "template": name, "arch": summary.arch, "tag": tag,
+                "digest": format!("sha256:{}", summary.manifest.digest),
+                "layer_size": summary.layer_size, "packages": summary.packages,
+                "files": summary.files, "unchanged": cached, "notes": summary.notes,
+            });
+            self.result("", &value);
         }
     }
 
@@ -130,24 +158,6 @@ impl Report {
 fn line(change: &Change) -> String {
     let Change { package, from, to, .. } = change;
     format!("{package} {from} -> {}", to.as_deref().unwrap_or("gone"))
-}
-
-fn image(step: &Step, summary: &ImageSummary, cached: bool, took: Duration) {
-    for note in &summary.notes {
-        tracing::debug!("{step}: {note}");
-    }
-    let name = step.template().map(ToString::to_string).unwrap_or_default();
-    let tag = summary.tags.first().map_or("latest", String::as_str);
-    let how = if cached { "unchanged" } else { "built" };
-    tracing::info!(
-        "{name}:{tag} {} sha256:{} {:.2} MB, {} packages, {} files, {how} in {:.2} s",
-        summary.arch,
-        summary.manifest.digest,
-        megabytes(summary.layer_size),
-        summary.packages,
-        summary.files,
-        took.as_secs_f64(),
-    );
 }
 
 #[expect(clippy::cast_precision_loss, reason = "shown with two digits")]

@@ -73,7 +73,7 @@ pub(crate) fn settings(args: &Args, env: &Environment) -> Result<Settings, Comma
         conf.dist.clone_from(dist);
     }
     if !args.archs.is_empty() {
-        conf.archs.clone_from(&args.archs);
+        conf.archs = args.archs.iter().map(|name| arch(name)).collect::<Result<_, _>>()?;
     }
     let mut seen = BTreeSet::new();
     conf.archs.retain(|arch| seen.insert(*arch));
@@ -109,6 +109,19 @@ pub(crate) fn settings(args: &Args, env: &Environment) -> Result<Settings, Comma
         allow_skew: args.allow_skew,
         accept_rollback: args.accept_rollback.iter().cloned().collect(),
         conf,
+    })
+}
+
+fn arch(name: &str) -> Result<Arch, CommandError> {
+    name.parse().map_err(|error: dmc_types::UnknownArch| {
+        let near = nearest(name, Arch::ALL.map(Arch::name));
+        let known = Arch::ALL.map(Arch::name).join(", ");
+        CommandError::from_library(
+            USAGE,
+            &error,
+            near.map(|near| format!("did you mean `{near}`?")),
+        )
+        .hint(format!("Debian's architectures are {known}"))
     })
 }
 

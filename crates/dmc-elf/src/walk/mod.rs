@@ -22,6 +22,9 @@ use need::Task;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
+/// Where base-files keeps licence texts that copyright files refer to (Debian Policy 12.5).
+const COMMON_LICENSES: &str = "/usr/share/common-licenses";
+
 /// What a walk starts from: one template, seen for one architecture.
 #[derive(Debug, Clone)]
 pub struct Start {
@@ -329,7 +332,22 @@ impl Walk {
             return Ok(None);
         }
         let edge = Edge { kind: EdgeKind::Licence, from: self.first_kept_of(package) };
+        if let Some(place) = found.place {
+            self.common_licences(&found.path, place);
+        }
         self.keep(&path, &edge, Some(package))
+    }
+
+    /// Queues the texts that a copyright file refers to instead of quoting them.
+    fn common_licences(&mut self, copyright: &ImagePath, place: Place) {
+        let owner = Arc::clone(self.universe.owner(place));
+        let edge = Edge { kind: EdgeKind::Licence, from: Some(copyright.clone()) };
+        for name in &owner.licences {
+            if let Ok(path) = ImagePath::parse(format!("{COMMON_LICENSES}/{name}")) {
+                let by = Some(owner.package.clone());
+                self.queue.push_back(Task::Keep { path, edge: edge.clone(), by });
+            }
+        }
     }
 
     fn first_kept_of(&self, package: &PackageName) -> Option<ImagePath> {

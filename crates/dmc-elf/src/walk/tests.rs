@@ -62,6 +62,7 @@ fn package(package: &str, entries: &[(&str, EntryKind)]) -> Arc<PackageFacts> {
         scripts: BTreeMap::new(),
         conffiles: vec![],
         md5sums: BTreeMap::new(),
+        licences: vec![],
         entries: entries.iter().map(entry).collect(),
     })
 }
@@ -159,6 +160,23 @@ fn takes_a_licence_through_a_link_between_doc_folders() {
     let closure = walk(start(&["a-tool"], &["/usr/bin/a"]), &archive).unwrap();
     assert!(kept(&closure).contains(&"/usr/share/doc/a-base/copyright".to_owned()));
     assert!(closure.shipped().contains_key("a-base"));
+}
+
+#[test]
+fn takes_the_licence_texts_that_a_copyright_file_refers_to() {
+    let files = [("/usr/bin/a", data()), ("/usr/share/doc/a-tool/copyright", data())];
+    let mut tool = PackageFacts::clone(&package("a-tool", &files));
+    tool.licences = vec!["GPL".into(), "Unheard-Of".into()];
+    let texts = [
+        ("/usr/share/common-licenses/GPL", link("GPL-3")),
+        ("/usr/share/common-licenses/GPL-3", data()),
+        ("/usr/share/common-licenses/BSD", data()),
+    ];
+    let archive = [Arc::new(tool), package("base-files", &texts)];
+    let kept = kept(&walk(start(&["a-tool"], &["/usr/bin/a"]), &archive).unwrap());
+    for (file, wanted) in [("GPL", true), ("GPL-3", true), ("BSD", false)] {
+        assert_eq!(kept.contains(&format!("/usr/share/common-licenses/{file}")), wanted, "{file}");
+    }
 }
 
 #[test]
