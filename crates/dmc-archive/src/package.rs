@@ -133,7 +133,12 @@ struct Keeper<'f> {
 
 impl<'f> Keeper<'f> {
     fn new(file: &'f mut File) -> Self {
-        Self { out: BufWriter::with_capacity(128 * 1024, file), offset: 0, entries: Vec::new(), licences: BTreeSet::new() }
+        Self {
+            out: BufWriter::with_capacity(128 * 1024, file),
+            offset: 0,
+            entries: Vec::new(),
+            licences: BTreeSet::new(),
+        }
     }
 
     fn keep(&mut self, contents: &[u8]) -> io::Result<FileFacts> {

@@ -208,9 +208,7 @@ impl Transport {
         let name = url.path_segments().and_then(Iterator::last).unwrap_or_default();
         shared.progress.started(id, name, total);
         shared.progress.advanced(id, sink.received());
-        let begun = Instant::now();
-        let before = sink.received();
-        let mut line = Line { shared, id };
+        let mut line = Line { shared, id, pace: speed::Pace::default() };
         let done = match url.scheme() {
             "file" => {
                 file::copy(url, sink, &mut line).map_err(|cause| FetchError::new(url, 0, cause))
@@ -222,9 +220,7 @@ impl Transport {
             other => Err(FetchError::new(url, 0, FetchCause::Scheme(other.to_owned()))),
         };
         shared.progress.finished(id, done.is_ok());
-        if done.is_ok() {
-            shared.speeds.note(url, sink.received().saturating_sub(before), begun.elapsed());
-        }
+        shared.speeds.note(url, &line.pace);
         done
     }
 }
@@ -233,10 +229,12 @@ impl Transport {
 struct Line<'a> {
     shared: &'a Shared,
     id: DownloadId,
+    pace: speed::Pace,
 }
 
 impl Line<'_> {
-    fn arrived(&self, bytes: usize) {
+    fn arrived(&mut self, bytes: usize) {
+        self.pace.arrived(bytes as u64, Instant::now());
         self.shared.received.fetch_add(bytes as u64, Ordering::Relaxed);
         self.shared.progress.advanced(self.id, bytes as u64);
     }
