@@ -1,1 +1,41 @@
-//! e2e
+//! What the end-to-end tests stand on: the program itself, and the world around it.
+//!
+//! - [`Workplace`] runs the release build of `dmc` in a folder, home and store of its own;
+//!   [`nginx`] is one image that tests may share.
+//! - [`Layout`] and [`Tree`] read what came out, by other means than the program's.
+//! - [`Engine`] is podman or a dockerd of its own, [`Registry`] a registry on loopback.
+//!
+//! A tool that is missing stops a test with the name of its Debian package: nothing is skipped.
+//! Every wait is bounded, and a process that was started here is ended here, by its number.
+
+#![allow(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    clippy::must_use_candidate,
+    clippy::panic,
+    clippy::return_self_not_must_use,
+    clippy::unwrap_used,
+    reason = "the kit runs in tests only, where stopping at the first surprise is right"
+)]
+
+mod binfmt;
+mod container;
+mod dmc;
+mod engine;
+mod http;
+mod layout;
+mod process;
+mod registry;
+mod tree;
+mod unpack;
+
+pub use binfmt::Arm64;
+pub use container::Container;
+pub use dmc::{Built, Workplace, nginx, program, target};
+pub use engine::Engine;
+pub use http::{Page, free_port, get};
+pub use layout::Layout;
+pub use process::{Background, Done, need_root, run, tool};
+pub use registry::Registry;
+pub use tree::{Item, Tree};
+pub use unpack::{host, libraries, unpack};

@@ -1,0 +1,80 @@
+//! Containers that serve pages.
+
+use crate::engine::Engine;
+use crate::http::{Page, free_port, get};
+use crate::process::{Done, run};
+use std::fs;
+
+/// What makes a container as harmless as it can be.
+const CONFINED: [&str; 6] = ["--read-only", "--cap-drop=all", "--user", "65532", "--tmpfs", "/tmp"];
+
+/// A running container, removed when this value goes.
+#[derive(Debug)]
+pub struct Container<'a> {
+    engine: &'a Engine,
+    id: String,
+    port: u16,
+}
+
+impl<'a> Container<'a> {
+    /// Runs an image as it is, with its port 8080 on a free port of loopback.
+    #[track_caller]
+    pub fn published(engine: &'a Engine, image: &[&str]) -> Self {
+        let port = free_port();
+        let publish = format!("127.0.0.1:{port}:8080");
+        Self::start(engine, port, &["-p", &publish], image)
+    }
+
+    /// Runs an image on the host's network with a site of its own: `listen` is filled in, and
+    /// `location` is what the site says of `/`.
+    #[track_caller]
+    pub fn with_site(engine: &'a Engine, location: &str, image: &[&str]) -> Self {
+        let port = free_port();
+        let site = format!(
+            "server {{ listen 127.0.0.1:{port}; root /usr/share/nginx/html; \
+             location / {{ {location} }} }}\n"
+        );
+        let file = engine.folder().join(format!("site-{port}.conf"));
+        fs::write(&file, site).unwrap();
+        let mount = format!("{}:/etc/nginx/conf.d/default.conf:ro", file.display());
+        Self::start(engine, port, &["--network=host", "-v", &mount], image)
+    }
+
+    fn start(engine: &'a Engine, port: u16, options: &[&str], image: &[&str]) -> Self {
+        let mut command = engine.command();
+        command.args(["run", "-d"]).args(CONFINED).args(options).args(image);
+        let id = run(&mut command).ok().stdout.trim().to_owned();
+        Self { engine, id, port }
+    }
+
+    /// Gets a page from it.
+    #[track_caller]
+    pub fn get(&self, path: &str) -> Page {
+        get(self.port, path)
+    }
+
+    /// Sends QUIT and waits for the exit code.
+    #[track_caller]
+    pub fn quit(&self) -> i32 {
+        self.tell(&["kill", "-s", "QUIT"]);
+        let code = self.tell(&["wait"]).stdout;
+        code.trim().parse().expect("an exit code")
+    }
+
+    /// What it has said, on stdout and on stderr.
+    #[track_caller]
+    pub fn logs(&self) -> Done {
+        self.tell(&["logs"])
+    }
+
+    #[track_caller]
+    fn tell(&self, args: &[&str]) -> Done {
+        run(self.engine.command().args(args).arg(&self.id)).ok()
+    }
+}
+
+impl Drop for Container<'_> {
+    fn drop(&mut self) {
+        let _ = self.engine.command().args(["rm", "-f", &self.id]).output();
+    }
+}

@@ -1,0 +1,84 @@
+//! The image serves: in podman, in docker, and for arm64 under qemu.
+
+use dmc_e2e::{Arm64, Container, Engine, host, libraries, need_root, nginx, run, unpack};
+
+const ENTRYPOINT: [&str; 3] = ["/usr/sbin/nginx", "-g", "daemon off;"];
+
+/// Loads the shared image by `dmc load` and returns the reference that the engine reported.
+fn load(engine: &Engine) -> String {
+    let (workplace, built) = nginx();
+    let args = ["load", "-t", "nginx", "--engine", engine.name()];
+    let loaded = run(&mut engine.aim(workplace.dmc(&args))).ok().stdout;
+    let wanted = format!("localhost/{}", built.reference);
+    assert!(loaded.lines().any(|line| line == wanted), "no `{wanted}` in:\n{loaded}");
+    wanted
+}
+
+fn serves_and_quits(container: &Container<'_>) {
+    let page = container.get("/");
+    assert_eq!(page.status, 200, "{}", page.text);
+    assert!(page.text.contains("Welcome to nginx!"), "{}", page.text);
+    assert_eq!(container.get("/missing").status, 404);
+    assert_eq!(container.quit(), 0, "{:?}", container.logs());
+}
+
+#[test]
+fn podman_runs_the_loaded_image_read_only_and_without_privileges() {
+    let engine = Engine::podman();
+    let image = load(&engine);
+    let container = Container::published(&engine, &[&image]);
+    serves_and_quits(&container);
+    let logs = container.logs();
+    assert!(logs.stdout.contains("\"GET / HTTP/1.0\" 200"), "{}", logs.stdout);
+    assert!(logs.stderr.contains("start worker processes"), "{}", logs.stderr);
+}
+
+#[test]
+fn docker_runs_the_loaded_image_read_only_and_without_privileges() {
+    let engine = Engine::docker();
+    let image = load(&engine);
+    let container = Container::with_site(&engine, "", &[&image]);
+    serves_and_quits(&container);
+    let logs = container.logs();
+    assert!(logs.stdout.contains("\"GET / HTTP/1.0\" 200"), "{}", logs.stdout);
+    assert!(logs.stderr.contains("start worker processes"), "{}", logs.stderr);
+}
+
+#[test]
+fn workers_with_threads_end_in_order_when_told_to_quit() {
+    let engine = Engine::podman();
+    let image = load(&engine);
+    let container = Container::with_site(&engine, "aio threads;", &[&image]);
+    serves_and_quits(&container);
+    let said = container.logs().stderr;
+    assert!(said.contains("exited with code 0") && !said.contains("signal 6"), "{said}");
+}
+
+#[test]
+fn workers_with_threads_die_where_libgcc_is_missing() {
+    let engine = Engine::podman();
+    let (_, built) = nginx();
+    let root = unpack(built, host(), engine.folder());
+    std::fs::remove_file(root.join(&libraries(host())[1..]).join("libgcc_s.so.1")).unwrap();
+    let root = root.to_str().unwrap();
+    let [program, flag, value] = ENTRYPOINT;
+    let image = ["--rootfs", root, program, flag, value];
+    let container = Container::with_site(&engine, "aio threads;", &image);
+    assert_eq!(container.get("/").status, 200);
+    container.quit();
+    let said = container.logs().stderr;
+    assert!(said.contains("libgcc_s.so.1 must be installed"), "{said}");
+    assert!(said.contains("exited on signal 6"), "{said}");
+}
+
+#[test]
+fn the_arm64_image_serves_under_qemu() {
+    need_root("it starts containers");
+    let _arm64 = Arm64::runnable();
+    let engine = Engine::podman();
+    let (_, built) = nginx();
+    let mut pull = engine.command();
+    let id = run(pull.args(["pull", "-q", "--arch", "arm64", &built.transport()])).ok().stdout;
+    let container = Container::published(&engine, &["--arch", "arm64", id.trim()]);
+    serves_and_quits(&container);
+}

@@ -1,0 +1,18 @@
+//! The whole program against the machine's Debian archive, real tools and real engines.
+//!
+//! `scripts/test` runs these; what they need is said by the test that misses it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test stops at the first surprise"
+)]
+
+mod archive;
+mod contents;
+mod engines;
+mod listing;
+mod reproducible;
+mod suites;
+mod tools;
