@@ -109,8 +109,12 @@ impl Search<'_> {
         let expected = |candidate: &Candidate| {
             guess::likelihood(&need.want, &candidate.package) == Likelihood::Expected
         };
-        if let Some(found) = direct.into_iter().find(expected) {
-            return Ok(Some(found));
+        if let Some(found) = direct.iter().find(|candidate| expected(candidate)) {
+            return Ok(Some(found.clone()));
+        }
+        // Rules ask for what libc itself opens: nothing but libc's packages depends on that.
+        if need.hard && matches!(need.want, Want::Library(_)) {
+            return Ok(self.further(&direct)?.into_iter().find(expected));
         }
         match named {
             Some(name) => Ok(self.packages.package(&name).map_err(ArchiveError::from)?),
@@ -118,8 +122,9 @@ impl Search<'_> {
         }
     }
 
-    /// Reads one dependency after the other, the likeliest and smallest first; then what these
-    /// depend on, as far as it is named like what is needed.
+    /// Reads one package after the other, the likeliest and smallest first: direct dependencies
+    /// and then what these depend on, as far as they are named like what is needed; last the
+    /// other direct dependencies.
     async fn pursue(
         &self,
         need: &Need,
@@ -132,8 +137,11 @@ impl Search<'_> {
             some.sort_by_key(|one| (likely(one), one.size, one.package.clone()));
             some
         };
-        let further = order(further).into_iter().filter(|one| likely(one) < Likelihood::Any);
-        for candidate in order(direct).into_iter().chain(further.take(FURTHER_READS)) {
+        let named = |one: &Candidate| likely(one) < Likelihood::Any;
+        let (first, last): (Vec<_>, Vec<_>) = order(direct).into_iter().partition(named);
+        let further = order(further).into_iter().filter(named).take(FURTHER_READS);
+        for candidate in first.into_iter().chain(further).chain(last) {
+            tracing::debug!(package = %candidate.package, need = ?need.want, "read on a guess");
             let facts = self.archive.facts(&candidate).await?;
             if need.want.is_met_by(&facts, self.arch()) {
                 return Ok(Some((candidate, facts)));
