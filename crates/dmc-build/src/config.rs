@@ -37,9 +37,10 @@ impl Description<'_> {
     /// also the labels that an image has besides its template's.
     pub(crate) fn annotations(&self) -> Annotations {
         let key = |name: &str| format!("org.opencontainers.image.{name}");
+        let described = self.template.description().unwrap_or(self.template.summary());
         let mut all = Annotations::from([
             (key("title"), self.template.name().to_string()),
-            (key("description"), self.template.summary().to_owned()),
+            (key("description"), described.trim().replace('\n', " ")),
             (key("version"), self.version.to_owned()),
             (key("created"), rfc3339(self.created)),
             ("dmc.dist".to_owned(), self.dist.to_owned()),

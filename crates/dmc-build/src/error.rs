@@ -126,6 +126,14 @@ pub enum BuildError {
         /// Why.
         source: io::Error,
     },
+    /// The record of an image cannot be written.
+    #[error("cannot write the record `{path}` of an image")]
+    WriteRecord {
+        /// The file.
+        path: Utf8PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// An address in the configuration is none.
     #[error("`{text}` is not the address of an archive: {why}")]
     Address {
@@ -187,6 +195,9 @@ impl BuildError {
                 Some(format!("build it first: dmc -t {template} -A {arch}"))
             }
             Self::Record { .. } => Some("build the image again; that writes its record".to_owned()),
+            Self::WriteRecord { .. } => {
+                Some("make room or give leave to write there, or name another folder by --out".to_owned())
+            }
             Self::Address { .. } => Some(
                 "an address looks like http://mirror.example/debian or file:///srv/debian"
                     .to_owned(),

@@ -1,6 +1,6 @@
 //! One architecture's image: closure, tree, layer, configuration, manifest.
 
-use crate::assemble::{self, Assembled};
+use crate::assemble::{self, AssembleError, Assembled};
 use crate::config::{Description, run_config};
 use crate::contents::StoreContents;
 use crate::error::BuildError;
@@ -18,7 +18,7 @@ use dmc_template::{ArchTemplate, Placed, Template};
 use dmc_types::{Arch, ImagePath, PackageName, Sha256, UnixTime};
 use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What is known of an image once it is in the layout; kept in the store by [`image_key`].
@@ -105,21 +105,29 @@ pub(crate) async fn build(
         resolved,
         expired,
     });
-    let made = job.clone().make().await;
-    let Err(BuildError::Layout(LayoutError::Layer(
-        LayerError::Corrupted { object, .. } | LayerError::Source { object, .. },
-    ))) = &made
-    else {
-        return made;
-    };
-    // The store gave other bytes than it was given: make them again, once.
-    let damaged = job.resolved.closure.packages.values().find(|facts| facts.deb == *object);
-    match damaged.and_then(|facts| job.resolved.candidates.get(&facts.package)) {
-        Some(candidate) => {
-            workshop.archive.repair_contents(candidate).await?;
-            job.make().await
+    let mut repaired = BTreeSet::new();
+    loop {
+        let made = job.clone().make().await;
+        let Some(object) = made.as_ref().err().and_then(damaged).copied() else { return made };
+        // The store gave other bytes than it was given: make them again, once a package.
+        let facts = job.resolved.closure.packages.values().find(|facts| facts.deb == object);
+        match facts.and_then(|facts| job.resolved.candidates.get(&facts.package)) {
+            Some(candidate) if repaired.insert(object) => {
+                workshop.archive.repair_contents(candidate).await?;
+            }
+            _ => return made,
         }
-        None => made,
+    }
+}
+
+/// The package whose contents in the store are not what they were.
+fn damaged(error: &BuildError) -> Option<&Sha256> {
+    match error {
+        BuildError::Layout(LayoutError::Layer(
+            LayerError::Corrupted { object, .. } | LayerError::Source { object, .. },
+        ))
+        | BuildError::Assemble(AssembleError::Contents { object, .. }) => Some(object),
+        _ => None,
     }
 }
 
@@ -193,7 +201,7 @@ impl Job {
         );
         let manifest = layout.write_image(platform, &config, &layer, annotations.clone())?;
         let record = ImageRecord::new(closure, &self.arch_template, &assembled);
-        Workshop::write_record(&layout, &manifest.digest, &record)?;
+        record.write(&layout, &manifest.digest)?;
         Ok(ImageSummary {
             arch: self.arch_template.arch,
             manifest,
@@ -242,9 +250,12 @@ impl Job {
     }
 }
 
-/// Whether everything that a summary speaks of is in the layout.
+/// Whether everything that a summary speaks of is in the layout, with the record of its files. Of
+/// the layer only the size is looked at.
 pub(crate) fn is_complete(layout: &Layout, summary: &ImageSummary) -> bool {
     let Ok(manifest) = layout.read_document::<Manifest>(&summary.manifest) else { return false };
     let blobs = [&summary.manifest, &manifest.config].into_iter().chain(&manifest.layers);
-    blobs.into_iter().all(|blob| layout.keep_blob(&blob.digest, blob.size).unwrap_or(false))
+    layout.read_blob(&manifest.config).is_ok()
+        && ImageRecord::read(layout, &summary.manifest.digest).is_ok()
+        && blobs.into_iter().all(|blob| layout.keep_blob(&blob.digest, blob.size).unwrap_or(false))
 }

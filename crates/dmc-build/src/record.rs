@@ -4,11 +4,20 @@
 //! manifest, so that `dmc why` needs neither network nor store, and as deterministic as the image.
 
 use crate::assemble::Assembled;
+use crate::error::BuildError;
+use camino::Utf8PathBuf;
 use dmc_elf::{Closure, Edge};
+use dmc_image::Layout;
 use dmc_template::{ArchTemplate, Placed};
 use dmc_types::{Arch, ImagePath, PackageName, Sha256, TemplateName};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fs::{self, Permissions};
+use std::io::BufWriter;
+use std::os::unix::fs::PermissionsExt as _;
+
+/// How files begin that are not complete yet, as the layout's own do.
+const TEMPORARY: &str = ".dmc-";
 
 /// The record of one platform's image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +84,38 @@ impl ImageRecord {
             files,
             notes: notes(closure, assembled),
         }
+    }
+
+    fn path(layout: &Layout, manifest: &Sha256) -> Utf8PathBuf {
+        layout.root().join("dmc").join(format!("{manifest}.json"))
+    }
+
+    /// Writes the record of the image with this manifest, at once and for everybody to read.
+    pub(crate) fn write(&self, layout: &Layout, manifest: &Sha256) -> Result<(), BuildError> {
+        let path = Self::path(layout, manifest);
+        let failed = |source| BuildError::WriteRecord { path: path.clone(), source };
+        let folder = layout.root().join("dmc");
+        fs::create_dir_all(&folder).map_err(failed)?;
+        let file = tempfile::Builder::new()
+            .prefix(TEMPORARY)
+            .permissions(Permissions::from_mode(0o644))
+            .tempfile_in(&folder)
+            .map_err(failed)?;
+        // The umask was applied to the permissions above.
+        file.as_file().set_permissions(Permissions::from_mode(0o644)).map_err(failed)?;
+        let mut out = BufWriter::new(file);
+        serde_json::to_writer(&mut out, self).map_err(|error| failed(error.into()))?;
+        let file = out.into_inner().map_err(|error| failed(error.into_error()))?;
+        file.persist(&path).map_err(|error| failed(error.error))?;
+        Ok(())
+    }
+
+    /// Reads the record of the image with this manifest.
+    pub(crate) fn read(layout: &Layout, manifest: &Sha256) -> Result<Self, BuildError> {
+        let path = Self::path(layout, manifest);
+        let failed = |source| BuildError::Record { path: path.clone(), source };
+        let json = fs::read(&path).map_err(failed)?;
+        serde_json::from_slice(&json).map_err(|error| failed(error.into()))
     }
 
     /// The chain of reasons from a file up to the template, following each file's first reason:

@@ -224,33 +224,10 @@ impl Workshop {
         Ok((layout, manifest.ok_or_else(none)?, tag))
     }
 
-    fn record_path(layout: &Layout, manifest: &Sha256) -> Utf8PathBuf {
-        layout.root().join("dmc").join(format!("{manifest}.json"))
-    }
-
-    pub(crate) fn write_record(
-        layout: &Layout,
-        manifest: &Sha256,
-        record: &ImageRecord,
-    ) -> Result<(), BuildError> {
-        let path = Self::record_path(layout, manifest);
-        let failed = |source| BuildError::Record { path: path.clone(), source };
-        let folder = layout.root().join("dmc");
-        std::fs::create_dir_all(&folder).map_err(failed)?;
-        let mut file = tempfile::NamedTempFile::new_in(&folder).map_err(failed)?;
-        serde_json::to_writer(&mut io::BufWriter::new(&mut file), record)
-            .map_err(|error| failed(error.into()))?;
-        file.persist(&path).map_err(|error| failed(error.error))?;
-        Ok(())
-    }
-
     /// The record of a template's newest image for an architecture.
     pub fn record(&self, template: &TemplateName, arch: Arch) -> Result<ImageRecord, BuildError> {
         let (layout, manifest, _) = self.manifest(template, arch)?;
-        let path = Self::record_path(&layout, &manifest.digest);
-        let failed = |source| BuildError::Record { path: path.clone(), source };
-        let json = std::fs::read(&path).map_err(failed)?;
-        serde_json::from_slice(&json).map_err(|error| failed(error.into()))
+        ImageRecord::read(&layout, &manifest.digest)
     }
 
     /// Which packages would ship a path: of those that the template's image is made of, else of

@@ -15,7 +15,10 @@ use dmc_image::{
     TreeError,
 };
 use dmc_template::{ArchTemplate, Placed};
-use dmc_types::{EntryKind, ImagePath, PackageFacts, PackageName, PathError, UnixTime};
+use dmc_types::{
+    EntryKind, ImagePath, PackageFacts, PackageName, PathError, Sha256, UnixTime,
+};
+use sha2::Digest as _;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Where base-passwd keeps what `/etc/passwd` and `/etc/group` begin with.
@@ -41,6 +44,8 @@ pub enum AssembleError {
     Contents {
         /// The file.
         path: ImagePath,
+        /// The package that it is from.
+        object: Sha256,
         /// Why.
         #[source]
         source: SourceError,
@@ -257,9 +262,13 @@ impl Layout<'_> {
             return Err(self.missing(path));
         };
         let mut bytes = Vec::new();
-        self.contents
-            .append(&content, &mut bytes)
-            .map_err(|source| AssembleError::Contents { path: path.clone(), source })?;
+        let object = content.object;
+        let failed = |source| AssembleError::Contents { path: path.clone(), object, source };
+        self.contents.append(&content, &mut bytes).map_err(failed)?;
+        // What goes into a layer as it is, is checked there; this is worked on before.
+        if <[u8; 32]>::from(sha2::Sha256::digest(&bytes)) != *content.digest.as_bytes() {
+            return Err(failed("its digest is not what it was when it was stored".into()));
+        }
         Ok(bytes)
     }
 
