@@ -100,7 +100,7 @@ impl Workplace {
     /// Builds a template, and reads the line that says what came out.
     #[track_caller]
     pub fn create(&self, args: &[&str]) -> Built {
-        Built::of(self, &self.run(args).ok())
+        Built::of(self, &self.run(args).ok().stdout)
     }
 }
 
@@ -124,8 +124,8 @@ pub struct Built {
 impl Built {
     /// From what `dmc` printed.
     #[track_caller]
-    pub fn of(workplace: &Workplace, done: &Done) -> Self {
-        let line = done.stdout.lines().next().unwrap_or_default();
+    pub fn of(workplace: &Workplace, printed: &str) -> Self {
+        let line = printed.lines().next().unwrap_or_default();
         let (reference, digest) = line.split_once(' ').expect("a line with reference and digest");
         Self {
             reference: reference.to_owned(),
@@ -146,25 +146,54 @@ impl Built {
 }
 
 /// The image that tests share, and where it was built.
+///
+/// It lies at a fixed place and is made anew by each run of the tests: statics are never dropped,
+/// so that a temporary folder would stay. A run may be one process or, with nextest, many.
 pub fn nginx() -> &'static (Workplace, Built) {
-    struct Shared {
-        pair: (Workplace, Built),
-        _lock: File,
-    }
-    static SHARED: OnceLock<Shared> = OnceLock::new();
-    let shared = SHARED.get_or_init(|| {
-        // A fixed place, made anew by each run: statics are never dropped, so that a temporary
-        // folder would stay. Runs take turns.
+    static SHARED: OnceLock<(Shared, File)> = OnceLock::new();
+    let (shared, _lock) = SHARED.get_or_init(|| {
         let folder = target().join("e2e");
         fs::create_dir_all(&folder).unwrap();
         let lock = File::create(folder.join("lock")).unwrap();
-        lock.lock().unwrap();
-        let root = folder.join("nginx");
-        let _ = fs::remove_dir_all(&root);
-        fs::create_dir_all(root.join("home")).unwrap();
-        let workplace = Workplace { root, _temporary: None };
-        let built = workplace.create(&["-t", "nginx"]);
-        Shared { pair: (workplace, built), _lock: lock }
+        loop {
+            // Held to the end of the process: another run waits before it clears the place.
+            lock.lock_shared().unwrap();
+            if let Some(shared) = of_this_run(&folder) {
+                return (shared, lock);
+            }
+            lock.unlock().unwrap();
+            lock.lock().unwrap();
+            if of_this_run(&folder).is_none() {
+                make(&folder);
+            }
+            lock.unlock().unwrap();
+        }
     });
-    &shared.pair
+    shared
+}
+
+type Shared = (Workplace, Built);
+
+/// What tells this run from those before it, which may have had the same process number.
+fn this_run() -> String {
+    let named = std::env::var("NEXTEST_RUN_ID").ok().filter(|id| !id.is_empty());
+    let run = named.unwrap_or_else(|| std::process::id().to_string());
+    let built = program().metadata().unwrap().modified().unwrap();
+    format!("{run} {built:?}")
+}
+
+fn make(folder: &Path) {
+    let _ = fs::remove_dir_all(folder.join("nginx"));
+    fs::create_dir_all(folder.join("nginx/home")).unwrap();
+    let workplace = Workplace { root: folder.join("nginx"), _temporary: None };
+    let printed = workplace.run(&["-t", "nginx"]).ok().stdout;
+    fs::write(folder.join("run"), format!("{}\n{printed}", this_run())).unwrap();
+}
+
+fn of_this_run(folder: &Path) -> Option<Shared> {
+    let text = fs::read_to_string(folder.join("run")).unwrap_or_default();
+    let printed = text.strip_prefix(&format!("{}\n", this_run()))?;
+    let workplace = Workplace { root: folder.join("nginx"), _temporary: None };
+    let built = Built::of(&workplace, printed);
+    Some((workplace, built))
 }

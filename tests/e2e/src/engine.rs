@@ -26,6 +26,7 @@ impl Engine {
         let at = folder.path().display();
         let conf = "[containers]\n\
              default_ulimits = [\"nofile=20000:20000\", \"nproc=32768:32768\"]\n\
+             [network]\nnetwork_backend = \"netavark\"\n\
              [engine]\nruntime = \"runc\"\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"file\"\n";
         let storage = format!(
             "[storage]\ndriver = \"overlay\"\ngraphroot = \"{at}/graph\"\nrunroot = \"{at}/run\"\n"
@@ -37,6 +38,7 @@ impl Engine {
                 file.to_str().unwrap().to_owned()
             });
         let _ = (tool("podman", "podman"), tool("runc", "runc"));
+        let _ = tool("iptables", "iptables netavark");
         let env = vec![("CONTAINERS_CONF", conf_file), ("CONTAINERS_STORAGE_CONF", storage_file)];
         Self { program: "podman", env, daemon: None, folder }
     }

@@ -1,6 +1,6 @@
 //! The files of a layer.
 
-use flate2::read::GzDecoder;
+use flate2::read::MultiGzDecoder;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read as _;
@@ -25,7 +25,7 @@ impl Tree {
     /// Reads a layer.
     #[track_caller]
     pub fn of_layer(blob: &Path) -> Self {
-        let mut archive = tar::Archive::new(GzDecoder::new(File::open(blob).unwrap()));
+        let mut archive = tar::Archive::new(MultiGzDecoder::new(File::open(blob).unwrap()));
         let mut items = BTreeMap::new();
         for entry in archive.entries().unwrap() {
             let mut entry = entry.unwrap();

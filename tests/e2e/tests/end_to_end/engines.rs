@@ -1,6 +1,9 @@
 //! The image serves: in podman, in docker, and for arm64 under qemu.
 
-use dmc_e2e::{Arm64, Container, Engine, host, libraries, need_root, nginx, run, unpack};
+use dmc_e2e::{
+    Arm64, Container, Engine, Workplace, host, libraries, need_root, nginx, run, tool, unpack,
+};
+use std::path::Path;
 
 const ENTRYPOINT: [&str; 3] = ["/usr/sbin/nginx", "-g", "daemon off;"];
 
@@ -77,8 +80,32 @@ fn the_arm64_image_serves_under_qemu() {
     let _arm64 = Arm64::runnable();
     let engine = Engine::podman();
     let (_, built) = nginx();
-    let mut pull = engine.command();
-    let id = run(pull.args(["pull", "-q", "--arch", "arm64", &built.transport()])).ok().stdout;
-    let container = Container::published(&engine, &["--arch", "arm64", id.trim()]);
+    let file = engine.folder().join("arm64.tar");
+    let image = "localhost/nginx:arm64";
+    let mut skopeo = tool("skopeo", "skopeo");
+    skopeo.args(["copy", "-q", "--override-arch", "arm64", &built.transport()]);
+    run(skopeo.arg(format!("docker-archive:{}:{image}", file.display()))).ok();
+    run(engine.command().args(["load", "-i"]).arg(&file)).ok();
+    let container = Container::published(&engine, &["--arch", "arm64", image]);
     serves_and_quits(&container);
+}
+
+#[test]
+fn a_private_configuration_wins_over_the_templates_own_and_needs_no_mount() {
+    let engine = Engine::podman();
+    let workplace = Workplace::new();
+    let templates = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../templates");
+    run(tool("cp", "coreutils").arg("-r").arg(templates).arg(workplace.root())).ok();
+    let private = workplace.root().join("templates/nginx/private.d/etc/nginx/conf.d");
+    std::fs::create_dir_all(&private).unwrap();
+    let site = "server { listen 8080; location / { return 200 \"a private page\\n\"; } }\n";
+    std::fs::write(private.join("default.conf"), site).unwrap();
+
+    let args = ["-a", "create,load", "-t", "nginx", "--engine", engine.name(), "-A", host()];
+    let printed = run(&mut engine.aim(workplace.dmc(&args))).ok().stdout;
+    let image = printed.lines().find(|line| line.starts_with("localhost/nginx:"));
+    let container = Container::published(&engine, &[image.expect("a loaded image")]);
+    let page = container.get("/");
+    assert!(page.text.ends_with("a private page\n"), "{}", page.text);
+    assert_eq!(container.quit(), 0);
 }

@@ -17,7 +17,7 @@ fn two_builds_from_empty_stores_in_other_surroundings_are_equal() {
     let mut shell = other.command("sh");
     shell.args(["-c", "umask 077; exec \"$0\" \"$@\""]).arg(build.get_program());
     shell.args(build.get_args()).env("TZ", "Pacific/Kiritimati").env("LC_ALL", "tr_TR.UTF-8");
-    let two = Built::of(&other, &run(&mut shell).ok());
+    let two = Built::of(&other, &run(&mut shell).ok().stdout);
 
     assert_eq!(one.digest, two.digest);
     assert_eq!(one.layout.blobs(), two.layout.blobs());
@@ -52,7 +52,7 @@ fn an_ordinary_user_builds_the_same_image() {
     user.args(["--reuid", &id, "--regid", &id, "--clear-groups", "--no-new-privs", "--"]);
     user.arg(&copy).args(["-t", "nginx"]);
     let user = surrounded(&workplace, &user);
-    let theirs = Built::of(&workplace, &run(&mut { user }).ok());
+    let theirs = Built::of(&workplace, &run(&mut { user }).ok().stdout);
     assert_eq!(theirs.digest, built.digest);
     assert_eq!(theirs.layout.blobs(), built.layout.blobs());
     assert!(workplace.root().join("home/.cache/dmc").is_dir(), "the store is in the user's home");

@@ -11,8 +11,10 @@ fn nginx_of_bookworm_is_built_for_both_architectures_and_serves() {
     assert_eq!(config["config"]["Labels"]["dmc.dist"], "bookworm");
 
     let engine = Engine::podman();
-    let id = run(engine.command().args(["pull", "-q", &built.transport()])).ok().stdout;
-    let container = Container::with_site(&engine, "", &[id.trim()]);
+    let args = ["load", "-D", "bookworm", "-t", "nginx", "--engine", engine.name()];
+    run(&mut engine.aim(workplace.dmc(&args))).ok();
+    let image = format!("localhost/{}", built.reference);
+    let container = Container::with_site(&engine, "", &[&image]);
     assert_eq!(container.get("/").status, 200);
     assert_eq!(container.quit(), 0);
 }
@@ -40,7 +42,7 @@ fn sid_is_refused_once_it_has_expired_unless_that_is_accepted() {
         assert!(refused.stdout.is_empty(), "{}", refused.stdout);
         assert!(!strict.out().join("index.json").exists(), "something was built");
     } else {
-        assert_eq!(Built::of(&strict, &done.ok()).digest, built.digest);
+        assert_eq!(Built::of(&strict, &done.ok().stdout).digest, built.digest);
     }
 }
 
