@@ -52,13 +52,22 @@ impl ImageSummary {
     }
 }
 
+/// The releases of a run.
+#[derive(Debug, Clone)]
+pub(crate) struct Releases {
+    /// Digests of their texts.
+    pub(crate) digests: Vec<Sha256>,
+    /// The suites among them that were accepted although they had expired.
+    pub(crate) expired: Vec<String>,
+}
+
 /// A key that is equal for two builds only if their images are: over the template, the rules, the
 /// releases that vouch for every package, and all settings that reach the image.
 pub(crate) fn image_key(
     workshop: &Workshop,
     template: &Template,
     arch: Arch,
-    releases: &[Sha256],
+    releases: &Releases,
 ) -> Sha256 {
     let settings = &workshop.settings;
     let mut hash = sha2::Sha256::new();
@@ -76,8 +85,11 @@ pub(crate) fn image_key(
         add(text.as_bytes());
     }
     add(format!("{:?}", settings.epoch).as_bytes());
-    for release in releases {
+    for release in &releases.digests {
         add(release.as_bytes());
+    }
+    for suite in &releases.expired {
+        add(suite.as_bytes());
     }
     Sha256::from_bytes(hash.finalize().into())
 }

@@ -1,11 +1,10 @@
 //! Where the rooms come together: a run's settings, its archive and its layout.
 
 use crate::error::BuildError;
-use crate::image::{self, ImageSummary, image_key};
+use crate::image::{self, ImageSummary, Releases, image_key};
 use crate::plan::Step;
 use crate::record::ImageRecord;
 use crate::settings::Settings;
-use camino::Utf8PathBuf;
 use dmc_archive::mirror::AptConfiguration;
 use dmc_archive::transport::Network;
 use dmc_archive::{Archive, ArchiveError, Progress, Store, Transport, TransportOptions};
@@ -13,7 +12,6 @@ use dmc_image::Layout;
 use dmc_image::layout::Reference;
 use dmc_image::oci::{Descriptor, Index};
 use dmc_types::{Arch, ImagePath, PackageName, Sha256, TemplateName};
-use std::io;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -96,8 +94,8 @@ impl Workshop {
         result.await.map_err(|_closed| ArchiveError::Worker { task }.into())
     }
 
-    /// Digests of the releases of a run, and the suites among them that had expired.
-    pub(crate) async fn releases(&self) -> Result<(Vec<Sha256>, Vec<String>), BuildError> {
+    /// What of the releases of a run reaches an image.
+    pub(crate) async fn releases(&self) -> Result<Releases, BuildError> {
         let releases = self.metadata.releases().await?;
         let digests = releases.iter().map(|accepted| accepted.release.digest()).collect();
         let expired = releases
@@ -105,7 +103,7 @@ impl Workshop {
             .filter(|accepted| accepted.release.accepted_expired())
             .map(|accepted| accepted.suite.to_string())
             .collect();
-        Ok((digests, expired))
+        Ok(Releases { digests, expired })
     }
 
     /// The summary of an image that was built from the same inputs and is still in the layout.
@@ -115,7 +113,7 @@ impl Workshop {
         arch: Arch,
     ) -> Result<Option<ImageSummary>, BuildError> {
         let template = self.settings.catalog.get(template.as_str())?;
-        let (releases, _) = self.releases().await?;
+        let releases = self.releases().await?;
         let key = image_key(self, template, arch, &releases);
         let Some(json) = self.archive.store().record(&key).map_err(ArchiveError::from)? else {
             return Ok(None);
@@ -136,9 +134,9 @@ impl Workshop {
         }
         let template = self.settings.catalog.get(template.as_str())?;
         let packages = self.metadata.index(arch).await?;
-        let (releases, expired) = self.releases().await?;
-        let summary = image::build(self, template, &packages, expired).await?;
+        let releases = self.releases().await?;
         let key = image_key(self, template, arch, &releases);
+        let summary = image::build(self, template, &packages, releases.expired).await?;
         if let Ok(json) = serde_json::to_vec(&summary) {
             self.archive.store().put_record(&key, &json).map_err(ArchiveError::from)?;
         }

@@ -25,6 +25,9 @@ pub struct TemplateFolder {
     pub origin: String,
 }
 
+/// Groups that a nightly run may always name.
+const STANDING_GROUPS: [&str; 3] = ["core", "base", "app"];
+
 /// All templates that there are.
 #[derive(Debug, Clone, Default)]
 pub struct Catalog {
@@ -94,9 +97,13 @@ impl Catalog {
         groups
     }
 
-    /// Names of the templates of one group, in building order.
+    /// Names of the templates of one group, in building order. The seed's groups are always there,
+    /// and may be empty or hold parts alone.
     pub fn group(&self, name: &str) -> Result<Vec<&TemplateName>, TemplateError> {
         let mut groups = self.groups();
+        for standing in STANDING_GROUPS {
+            groups.entry(standing).or_default();
+        }
         match groups.remove(name) {
             Some(names) => Ok(names),
             None => Err(TemplateError::UnknownGroup {

@@ -287,7 +287,11 @@ pub(crate) fn templates(
         };
     }
     for group in &args.groups {
-        asked.extend(catalog.group(group).map_err(usage)?.into_iter().cloned());
+        let names = catalog.group(group).map_err(usage)?;
+        if names.is_empty() {
+            tracing::info!("group {group} has nothing to build");
+        }
+        asked.extend(names.into_iter().cloned());
     }
     let all = asked.is_empty() && all_by_default;
     Ok(catalog.names().filter(|name| all || asked.contains(*name)).cloned().collect())
