@@ -106,7 +106,8 @@ fn do_tasks(
     let workshop =
         Workshop::open(settings, reach, &progress).map_err(|error| command_error(&error))?;
     bars.tasks(tasks.len());
-    let report = Report::new(args.json, bars.clone());
+    let setup = tasks.iter().any(|(_, step)| matches!(step, Step::Prepare));
+    let report = Report::new(args.json, bars.clone()).with_keys(setup || args.verbose);
     runtime()?.block_on(dmc_build::run(&Arc::new(workshop), plan, tasks, extras, &report));
     Ok(report.finish(tasks.len()))
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 pub(crate) struct Report {
     json: bool,
     bars: Bars,
+    shows_keys: bool,
     /// Failures in full, for the end of the run.
     failures: RefCell<Vec<(Step, CommandError)>>,
 }
@@ -24,7 +25,12 @@ pub(crate) fn command_error(error: &BuildError) -> CommandError {
 
 impl Report {
     pub(crate) fn new(json: bool, bars: Bars) -> Self {
-        Self { json, bars, failures: RefCell::default() }
+        Self { json, bars, shows_keys: false, failures: RefCell::default() }
+    }
+
+    /// The same, also telling whose keys the releases are signed with.
+    pub(crate) fn with_keys(self, shows_keys: bool) -> Self {
+        Self { shows_keys, ..self }
     }
 
     /// One result: a line of text, or a JSON value, on stdout.
@@ -62,13 +68,9 @@ impl Report {
                 }
             }
             Outcome::Indices { packages, releases } => {
-                for release in releases {
-                    tracing::debug!(
-                        "{} of {}, signed by {}",
-                        release.suite,
-                        release.url,
-                        release.signer
-                    );
+                for release in releases.iter().filter(|_| self.shows_keys) {
+                    let (suite, url, signer) = (&release.suite, &release.url, &release.signer);
+                    tracing::info!("{suite} of {url}, signed by {signer}");
                 }
                 let suites: Vec<&str> = releases.iter().map(|release| &*release.suite).collect();
                 let arch = step.arch().map_or("", dmc_types::Arch::name);

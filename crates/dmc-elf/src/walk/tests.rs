@@ -336,3 +336,20 @@ fn a_file_to_copy_ships_its_package_but_is_not_kept_itself() {
     assert!(closure.copied.contains_key(&path("/usr/share/a/master")));
     assert!(closure.shipped().contains_key("a-base"));
 }
+
+#[test]
+fn keeps_better_builds_of_a_library_beside_the_baseline() {
+    let better = format!("{LIB}/glibc-hwcaps/x86-64-v3/libx.so.1");
+    let plain = format!("{LIB}/libx.so.1");
+    let library = || elf(&[], |_| {});
+    let archive = [
+        package("prog", &[("/usr/bin/prog", elf(&["libx.so.1"], |_| {}))]),
+        package("libx1", &[(&plain, library()), (&better, library())]),
+    ];
+    let closure = walk(start(&["prog"], &["/usr/bin/prog"]), &archive).unwrap();
+    assert_eq!(kept(&closure), ["/usr/bin/prog", &better, &plain]);
+    // A better build alone would leave older processors without the library.
+    let alone = [Arc::clone(&archive[0]), package("libx1", &[(&better, library())])];
+    let refused = walk(start(&["prog"], &["/usr/bin/prog"]), &alone);
+    assert!(matches!(refused, Err(WalkError::NoLibrary { .. })), "{refused:?}");
+}
