@@ -219,7 +219,7 @@ impl Run<'_> {
         let releases =
             self.workshop.metadata.releases().await?.iter().map(|accepted| ReleaseLine {
                 suite: accepted.suite.to_string(),
-                url: accepted.mirror.url.to_string(),
+                url: without_password(accepted.mirror.url.clone()),
                 date: accepted.release.date(),
                 signer: accepted.release.signer().to_owned(),
             });
@@ -273,6 +273,13 @@ impl Run<'_> {
         }
         Ok(Outcome::Loaded(load::load(&layout, &manifest, &names, engine)?))
     }
+}
+
+/// An address as it may be shown.
+fn without_password(mut url: dmc_archive::Url) -> String {
+    // Only addresses that cannot have a password refuse to lose it.
+    let _ = url.set_password(None);
+    url.to_string()
 }
 
 fn tools() -> Vec<Tool> {

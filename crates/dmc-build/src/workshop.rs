@@ -11,7 +11,7 @@ use dmc_archive::{Archive, ArchiveError, Progress, Store, Transport, TransportOp
 use dmc_image::Layout;
 use dmc_image::layout::Reference;
 use dmc_image::oci::{Descriptor, Index};
-use dmc_types::{Arch, ImagePath, PackageName, Sha256, TemplateName};
+use dmc_types::{Arch, ImagePath, PackageName, TemplateName};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -133,10 +133,16 @@ impl Workshop {
             return Ok((summary, true));
         }
         let template = self.settings.catalog.get(template.as_str())?;
-        let packages = self.metadata.index(arch).await?;
         let releases = self.releases().await?;
         let key = image_key(self, template, arch, &releases);
-        let summary = image::build(self, template, &packages, releases.expired).await?;
+        let summary = loop {
+            let packages = self.metadata.index(arch).await?;
+            let built = image::build(self, template, &packages, releases.expired.clone()).await;
+            match built {
+                Err(BuildError::Archive(error)) if self.metadata.repair_index(arch, &error) => {}
+                other => break other?,
+            }
+        };
         if let Ok(json) = serde_json::to_vec(&summary) {
             self.archive.store().put_record(&key, &json).map_err(ArchiveError::from)?;
         }
