@@ -40,6 +40,9 @@ impl<'a> Image<'a> {
         let offset = usize::try_from(image.header.e_phoff).unwrap_or(usize::MAX);
         image.segments =
             ProgramHeader::parse(bytes, offset, image.header.e_phnum.into(), ctx).map_err(bad)?;
+        for segment in image.segments.iter().filter(|segment| segment.p_type == PT_LOAD) {
+            image.slice("a segment", segment.p_offset, segment.p_filesz)?;
+        }
         Ok(image)
     }
 
