@@ -134,7 +134,9 @@ impl ReleaseError {
             Self::RevokedKey { .. } => {
                 "do not use this archive until it signs with a key that holds"
             }
-            Self::RefusedKey { .. } => "ask the archive to sign with a current key and SHA-256",
+            Self::RefusedKey { .. } => {
+                "check this machine's clock; else ask the archive to sign with a current key and SHA-256"
+            }
             Self::Malformed { .. } | Self::WeakChecksums => {
                 "tell the archive's owner: its release file breaks Debian's repository format"
             }
