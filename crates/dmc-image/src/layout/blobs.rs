@@ -141,7 +141,10 @@ impl Layout {
         LayoutError::BlobMissing { layout: self.root.clone(), digest: descriptor.digest }
     }
 
+    /// Bytes under another digest's name are of no use to anybody: without them, whoever creates
+    /// the image writes the right ones. Where they cannot be removed, the error says enough.
     fn corrupted(&self, descriptor: &Descriptor) -> LayoutError {
+        drop(std::fs::remove_file(self.blob_path(&descriptor.digest)));
         LayoutError::BlobCorrupted { layout: self.root.clone(), digest: descriptor.digest }
     }
 }
