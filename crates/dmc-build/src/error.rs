@@ -195,16 +195,17 @@ impl BuildError {
                 Some(format!("build it first: dmc -t {template} -A {arch}"))
             }
             Self::Record { .. } => Some("build the image again; that writes its record".to_owned()),
-            Self::WriteRecord { .. } => {
-                Some("make room or give leave to write there, or name another folder by --out".to_owned())
-            }
+            Self::WriteRecord { .. } => Some(
+                "make room or give leave to write there, or name another folder by --out"
+                    .to_owned(),
+            ),
             Self::Address { .. } => Some(
                 "an address looks like http://mirror.example/debian or file:///srv/debian"
                     .to_owned(),
             ),
             Self::Keyring { .. } => Some("correct `signed_by` in the configuration".to_owned()),
-            Self::Assemble(_)
-            | Self::Tag(_)
+            Self::Assemble(error) => Some(error.hint()),
+            Self::Tag(_)
             | Self::Version(_)
             | Self::Skipped { .. }
             | Self::Engine { .. }

@@ -25,6 +25,18 @@ impl Archive {
         cell.get_or_try_init(|| self.merge(arch)).await.cloned()
     }
 
+    /// Removes a compiled index that turned out to be damaged while it was searched, so that it is
+    /// made anew when it is next asked for. Says whether the error was of that kind and the file
+    /// is gone now.
+    pub fn repair_index(&self, arch: Arch, error: &ArchiveError) -> bool {
+        let ArchiveError::Index(IndexError::Damaged { path, why }) = error else { return false };
+        let Some(name) = path.file_name() else { return false };
+        let there = self.store.exists(Shelf::Compiled, name);
+        self.store.discard(Shelf::Compiled, name, why);
+        self.indices.forget(&arch);
+        there && !self.store.exists(Shelf::Compiled, name)
+    }
+
     async fn merge(&self, arch: Arch) -> Result<Arc<Packages>, ArchiveError> {
         let releases = self.releases().await?.iter();
         let read = releases.filter(|accepted| accepted.is_for(arch));

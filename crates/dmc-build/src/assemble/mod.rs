@@ -15,9 +15,7 @@ use dmc_image::{
     TreeError,
 };
 use dmc_template::{ArchTemplate, Placed};
-use dmc_types::{
-    EntryKind, ImagePath, PackageFacts, PackageName, PathError, Sha256, UnixTime,
-};
+use dmc_types::{EntryKind, ImagePath, PackageFacts, PackageName, PathError, Sha256, UnixTime};
 use sha2::Digest as _;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -62,6 +60,21 @@ pub enum AssembleError {
     /// A name that was made up of a package's or template's name is no path.
     #[error(transparent)]
     Path(#[from] PathError),
+}
+
+impl AssembleError {
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> String {
+        let hint = match self {
+            Self::Missing { .. } => "name the package that ships it under `packages`",
+            Self::Contents { .. } => {
+                "run the same command again; what is damaged in the store is made anew"
+            }
+            Self::Tree { .. } => "correct the template, or `exclude` the file",
+            Self::Path(_) => "correct the name",
+        };
+        hint.to_owned()
+    }
 }
 
 /// A tree and the time that its generated files bear.
