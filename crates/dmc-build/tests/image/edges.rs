@@ -1,0 +1,96 @@
+//! The crates and who may use whom, as docs/ARCHITECTURE.md has them.
+//!
+//! Edges go one way; above all `dmc-build` makes an image without the command line's crate.
+
+use crate::stage::repository;
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+/// Each crate with those that it may use.
+const MAY_USE: [(&str, &[&str]); 9] = [
+    ("dmc-types", &[]),
+    ("dmc-deb", &["dmc-types"]),
+    ("dmc-elf", &["dmc-types"]),
+    ("dmc-template", &["dmc-types"]),
+    ("dmc-image", &["dmc-types"]),
+    ("dmc-archive", &["dmc-types", "dmc-deb", "dmc-elf"]),
+    ("dmc-registry", &["dmc-types", "dmc-image"]),
+    (
+        "dmc-build",
+        &[
+            "dmc-types",
+            "dmc-deb",
+            "dmc-elf",
+            "dmc-template",
+            "dmc-image",
+            "dmc-archive",
+            "dmc-registry",
+        ],
+    ),
+    (
+        "dmc",
+        &[
+            "dmc-types",
+            "dmc-deb",
+            "dmc-elf",
+            "dmc-template",
+            "dmc-image",
+            "dmc-archive",
+            "dmc-registry",
+            "dmc-build",
+        ],
+    ),
+];
+
+/// Crates that do no I/O, and what they would need for it.
+const PURE: [&str; 5] = ["dmc-types", "dmc-deb", "dmc-elf", "dmc-template", "dmc-image"];
+const OUTSIDE: [&str; 6] = ["tokio", "reqwest", "futures", "indicatif", "clap", "rustix"];
+
+/// Each crate of `crates/` with what it is built from, tests aside.
+fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
+    let out = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--offline", "--format-version=1"])
+        .current_dir(repository())
+        .output()
+        .unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let metadata: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    let crates = packages.iter().filter(|package| {
+        let manifest = package["manifest_path"].as_str().unwrap();
+        manifest.contains("/crates/")
+    });
+    crates
+        .map(|package| {
+            let used = package["dependencies"].as_array().unwrap().iter();
+            let used = used.filter(|one| one["kind"].as_str() != Some("dev"));
+            let names = used.map(|one| one["name"].as_str().unwrap().to_owned());
+            (package["name"].as_str().unwrap().to_owned(), names.collect())
+        })
+        .collect()
+}
+
+#[test]
+fn crates_use_only_what_they_may() {
+    let may_use = BTreeMap::from(MAY_USE);
+    for (name, used) in dependencies() {
+        let allowed = may_use.get(&*name).unwrap_or_else(|| panic!("{name} is not in the table"));
+        for other in used.iter().filter(|other| other.starts_with("dmc")) {
+            assert!(allowed.contains(&&**other), "{name} must not use {other}");
+        }
+    }
+}
+
+#[test]
+fn crates_without_io_have_nothing_to_do_it_with() {
+    let all = dependencies();
+    for name in PURE {
+        for other in OUTSIDE {
+            assert!(!all[name].contains(other), "{name} must not use {other}");
+        }
+    }
+    let build = &all["dmc-build"];
+    for other in ["clap", "indicatif", "tracing-subscriber"] {
+        assert!(!build.contains(other), "dmc-build must not use {other}");
+    }
+}
