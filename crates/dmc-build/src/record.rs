@@ -86,15 +86,18 @@ impl ImageRecord {
         }
     }
 
+    /// The folder of records in a layout.
+    pub(crate) const FOLDER: &str = "dmc";
+
     fn path(layout: &Layout, manifest: &Sha256) -> Utf8PathBuf {
-        layout.root().join("dmc").join(format!("{manifest}.json"))
+        layout.root().join(Self::FOLDER).join(format!("{manifest}.json"))
     }
 
     /// Writes the record of the image with this manifest, at once and for everybody to read.
     pub(crate) fn write(&self, layout: &Layout, manifest: &Sha256) -> Result<(), BuildError> {
         let path = Self::path(layout, manifest);
         let failed = |source| BuildError::WriteRecord { path: path.clone(), source };
-        let folder = layout.root().join("dmc");
+        let folder = layout.root().join(Self::FOLDER);
         fs::create_dir_all(&folder).map_err(failed)?;
         let file = tempfile::Builder::new()
             .prefix(TEMPORARY)

@@ -13,7 +13,11 @@ use dmc_image::layout::Reference;
 use dmc_image::oci::{Descriptor, Index};
 use dmc_types::{Arch, ImagePath, PackageName, TemplateName};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::oneshot;
+
+/// A file that is not complete and was not written to for so long belongs to no run any more.
+const ABANDONED: Duration = Duration::from_secs(3600);
 
 /// One run's tools.
 #[derive(Debug)]
@@ -107,6 +111,7 @@ impl Workshop {
     }
 
     /// The summary of an image that was built from the same inputs and is still in the layout.
+    /// Looks only: a listing asks too.
     pub(crate) async fn known(
         &self,
         template: &TemplateName,
@@ -129,7 +134,9 @@ impl Workshop {
         template: &TemplateName,
         arch: Arch,
     ) -> Result<(ImageSummary, bool), BuildError> {
-        if let Some(summary) = self.known(template, arch).await? {
+        if let Some(summary) = self.known(template, arch).await?
+            && image::keep(&self.layout()?, &summary)
+        {
             return Ok((summary, true));
         }
         let template = self.settings.catalog.get(template.as_str())?;
@@ -146,7 +153,18 @@ impl Workshop {
         if let Ok(json) = serde_json::to_vec(&summary) {
             self.archive.store().put_record(&key, &json).map_err(ArchiveError::from)?;
         }
+        self.sweep();
         Ok((summary, false))
+    }
+
+    /// Removes what runs that were killed left behind in store and layout.
+    fn sweep(&self) {
+        self.archive.store().sweep(ABANDONED);
+        let swept =
+            self.layout().and_then(|layout| Ok(layout.sweep(ImageRecord::FOLDER, ABANDONED)?));
+        if let Err(error) = swept {
+            tracing::debug!(%error, "files of an earlier run stay behind");
+        }
     }
 
     /// Joins images under one index and names it.

@@ -12,18 +12,24 @@
 mod contents;
 mod objects;
 mod sealed;
+mod sweep;
 
 pub use contents::Contents;
 
 pub(crate) use objects::deb_name;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 
 /// The layout's version; a store of another version lies beside this one, untouched.
 const LAYOUT: &str = "v1";
+
+/// How files begin that are not complete yet.
+const NEW: &[u8] = b".new-";
 
 /// A store, wherever it is. Opening touches no disk; folders are made when something is written.
 #[derive(Debug, Clone)]
@@ -204,7 +210,7 @@ impl Store {
     pub(crate) fn start(&self, at: Shelf) -> Result<Unfinished, StoreError> {
         let folder = self.folder(at)?;
         let file = tempfile::Builder::new()
-            .prefix(".new-")
+            .prefix(OsStr::from_bytes(NEW))
             .permissions(fs::Permissions::from_mode(0o644))
             .tempfile_in(&folder)
             .map_err(|source| StoreError::io("write to", &folder, source))?;

@@ -135,3 +135,17 @@ fn copy(stage: &Stage, run: &Run) {
     assert_eq!(refused.len(), 1);
     assert!(refused[0].hint().contains("create the image again"), "{}", refused[0].hint());
 }
+
+#[test]
+fn what_killed_runs_left_behind_goes_after_an_hour() {
+    let stage = Stage::new();
+    stage.build().good();
+    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(7200);
+    let left = ["store/v1/debs/.new-a", "store/v1/partial/a.part", "out/.dmc-a", "out/dmc/.dmc-a"];
+    for path in left {
+        fs::File::create(stage.path(path)).unwrap().set_modified(old).unwrap();
+    }
+    drop(fs::remove_dir_all(stage.path("store/v1/records")));
+    stage.build().good();
+    assert!(left.iter().all(|path| !stage.path(path).exists()));
+}

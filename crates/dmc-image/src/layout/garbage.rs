@@ -50,6 +50,19 @@ impl Layout {
         Ok(collected)
     }
 
+    /// Removes temporary files of interrupted runs alone, in the layout's folder and in `beside`
+    /// below it, unless they are younger than `spare`.
+    pub fn sweep(&self, beside: &str, spare: Duration) -> Result<Collected, LayoutError> {
+        let limit = SystemTime::now().checked_sub(spare).unwrap_or(SystemTime::UNIX_EPOCH);
+        let mut collected = Collected::default();
+        for folder in [self.root.clone(), self.root.join(beside)] {
+            if folder.is_dir() {
+                sweep(&folder, limit, &mut collected, |name| name.starts_with(TEMPORARY))?;
+            }
+        }
+        Ok(collected)
+    }
+
     /// Every blob that a name leads to. Blobs that are missing lead nowhere; of the others, those
     /// that are JSON documents are followed.
     fn reachable(&self) -> Result<BTreeSet<Sha256>, LayoutError> {
