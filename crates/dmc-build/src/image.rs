@@ -266,8 +266,15 @@ impl Job {
 /// the layer only the size is looked at.
 pub(crate) fn is_complete(layout: &Layout, summary: &ImageSummary) -> bool {
     let Ok(manifest) = layout.read_document::<Manifest>(&summary.manifest) else { return false };
-    let blobs = [&summary.manifest, &manifest.config].into_iter().chain(&manifest.layers);
     layout.read_blob(&manifest.config).is_ok()
         && ImageRecord::read(layout, &summary.manifest.digest).is_ok()
-        && blobs.into_iter().all(|blob| layout.keep_blob(&blob.digest, blob.size).unwrap_or(false))
+        && manifest.layers.iter().all(|layer| layout.has_blob(&layer.digest, layer.size))
+}
+
+/// Lets garbage collection spare an image for a while, as it does a new one. False where parts of
+/// it are not there.
+pub(crate) fn keep(layout: &Layout, summary: &ImageSummary) -> bool {
+    let Ok(manifest) = layout.read_document::<Manifest>(&summary.manifest) else { return false };
+    let mut blobs = [&summary.manifest, &manifest.config].into_iter().chain(&manifest.layers);
+    blobs.all(|blob| layout.keep_blob(&blob.digest, blob.size).unwrap_or(false))
 }

@@ -17,6 +17,12 @@ impl Layout {
         self.root.join("blobs/sha256").join(digest.to_string())
     }
 
+    /// Whether a blob of that digest and size is there. Its bytes are not read, and nothing is
+    /// written.
+    pub fn has_blob(&self, digest: &Sha256, size: u64) -> bool {
+        std::fs::metadata(self.blob_path(digest)).is_ok_and(|there| there.len() == size)
+    }
+
     /// Whether a blob of that digest and size is there; if so, garbage collection spares it for
     /// a while even where nothing refers to it. Its bytes are not read.
     pub fn keep_blob(&self, digest: &Sha256, size: u64) -> Result<bool, LayoutError> {
