@@ -7,8 +7,14 @@ use dmc_template::Catalog;
 use std::fmt::Write as _;
 use std::io::Write as _;
 
+/// The command line's definition. Templates are read only where help will show them.
+pub(crate) fn command() -> Command {
+    let help = |word: std::ffi::OsString| word == "-h" || word == "--help";
+    if std::env::args_os().any(help) { with_catalog(Args::command()) } else { Args::command() }
+}
+
 /// Adds the templates and groups that are found to `--help`.
-pub(crate) fn with_catalog(command: Command) -> Command {
+fn with_catalog(command: Command) -> Command {
     let mut folders = embedded::templates();
     folders.extend(crate::folders::read_templates("templates".into()).unwrap_or_default());
     let catalog = Catalog::read(folders);

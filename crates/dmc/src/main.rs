@@ -17,7 +17,7 @@ mod settings;
 mod why;
 
 use args::Args;
-use clap::{CommandFactory as _, FromArgMatches as _};
+use clap::FromArgMatches as _;
 use dmc_archive::Progress;
 use dmc_build::{Activity, Plan, Reach, Step, Workshop};
 use error::CommandError;
@@ -29,7 +29,7 @@ use std::sync::Arc;
 
 fn main() -> ExitCode {
     let env = Environment::read();
-    let matches = help::with_catalog(Args::command()).get_matches();
+    let matches = help::command().get_matches();
     let args = match Args::from_arg_matches(&matches) {
         Ok(args) => args,
         Err(error) => error.exit(),
