@@ -64,13 +64,16 @@ impl AptConfiguration {
 impl AptSource {
     /// Whether the entry may be of this site: by its suites, and by its architectures.
     pub(super) fn serves(&self, site: &SiteSpec) -> bool {
-        let role =
-            if self.source.suites.iter().any(is_security) { Role::Security } else { Role::Main };
+        // One entry may name both, where a mirror has both below one address.
+        let role = self.source.suites.iter().any(|suite| match site.role {
+            Role::Security => is_security(suite),
+            Role::Main => !is_security(suite),
+        });
         let common = match (&self.source.archs, &site.archs) {
             (Some(has), Some(wants)) => has.iter().any(|arch| wants.contains(arch)),
             _ => true,
         };
-        role == site.role && common
+        role && common
     }
 }
 
