@@ -94,7 +94,7 @@ pub enum ReleaseFailure {
         source: ReleaseError,
     },
     /// It is older than the one that was accepted last time.
-    #[error("suite `{suite}` of {url} is {} hours older than when it was read last", (*.accepted - *.date).unsigned_abs().div_ceil(3600))]
+    #[error("suite `{suite}` of {url} is {} h older than when it was read last", (*.accepted - *.date).unsigned_abs().div_ceil(3600))]
     Rollback {
         /// The suite.
         suite: Suite,
@@ -134,10 +134,9 @@ impl ReleaseFailure {
             )),
             Self::Fetch { source, .. } => source.hint(),
             Self::Refused { source, .. } => Some(source.hint().to_owned()),
-            Self::Rollback { .. } => Some(
-                "the mirror may be behind, or hide updates: try again later, or name another mirror with -M"
-                    .to_owned(),
-            ),
+            Self::Rollback { suite, .. } => Some(format!(
+                "the mirror may be behind, or hide updates: try again later, name another mirror with -M, or, if that is right, say --accept-rollback {suite}"
+            )),
             Self::NoneFits { .. } => Some("name a mirror with -M".to_owned()),
         }
     }
