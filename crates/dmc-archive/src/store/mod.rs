@@ -125,7 +125,7 @@ impl StoreError {
         use io::ErrorKind as Kind;
         match self {
             Self::Io { source, path, .. } => match source.kind() {
-                Kind::StorageFull | Kind::QuotaExceeded => Some(format!(
+                Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge => Some(format!(
                     "free some space on the file system of `{path}`, or name a folder on another one with --store"
                 )),
                 Kind::PermissionDenied
