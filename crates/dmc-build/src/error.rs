@@ -44,12 +44,12 @@ pub enum BuildError {
         near: Vec<PackageName>,
     },
     /// The closure cannot be completed.
-    #[error("template {template}: {source}")]
+    #[error("template {template}: {why}")]
     Walk {
         /// The template.
         template: TemplateName,
-        /// Why.
-        source: Box<WalkError>,
+        /// What is missing or wrong.
+        why: Box<WalkError>,
     },
     /// The closure does not make a tree.
     #[error(transparent)]
@@ -175,7 +175,7 @@ impl BuildError {
                 let near: Vec<&str> = near.iter().map(PackageName::as_str).collect();
                 Some(format!("similar names: {}", near.join(", ")))
             }
-            Self::Walk { source, .. } => Some(source.hint()),
+            Self::Walk { why, .. } => Some(why.hint()),
             Self::Layout(error) => Some(error.hint().to_owned()),
             Self::Export(error) => Some(error.hint().to_owned()),
             Self::NoTask(_) => Some("`-l` lists the tasks with their numbers".to_owned()),
@@ -214,10 +214,12 @@ impl BuildError {
     }
 
     /// Whether the command line, configuration or a template is at fault, not the run.
+    /// What was skipped is as its cause, which is told beside it.
     pub fn is_usage(&self) -> bool {
         matches!(
             self,
-            Self::Template(_)
+            Self::Skipped { .. }
+                | Self::Template(_)
                 | Self::Conf(_)
                 | Self::Rule(_)
                 | Self::NoTask(_)

@@ -33,7 +33,7 @@ pub(crate) async fn resolve(
     start: Start,
     third_party: BTreeMap<PackageName, String>,
 ) -> Result<Resolved, BuildError> {
-    let failed = |source| BuildError::Walk { template: template.clone(), source: Box::new(source) };
+    let failed = |why| BuildError::Walk { template: template.clone(), why: Box::new(why) };
     let mut search = Search { archive, packages, third_party, taken: BTreeMap::new() };
     let mut walk = Walk::new(start);
     loop {
