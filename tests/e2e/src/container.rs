@@ -17,7 +17,8 @@ pub struct Container<'a> {
 }
 
 impl<'a> Container<'a> {
-    /// Runs an image as it is, with its port 8080 on a free port of loopback.
+    /// Runs an image as it is, with its port 8080 on a free port of loopback. For one test at a
+    /// time: engines of their own would take the same addresses on the same bridge.
     #[track_caller]
     pub fn published(engine: &'a Engine, image: &[&str]) -> Self {
         let port = free_port();
@@ -40,6 +41,13 @@ impl<'a> Container<'a> {
         Self::start(engine, port, &["--network=host", "-v", &mount], image)
     }
 
+    /// Runs an image on the host's network that listens on `port` by itself.
+    #[track_caller]
+    pub fn on_host(engine: &'a Engine, port: u16, image: &[&str]) -> Self {
+        Self::start(engine, port, &["--network=host"], image)
+    }
+
+    #[track_caller]
     fn start(engine: &'a Engine, port: u16, options: &[&str], image: &[&str]) -> Self {
         let mut command = engine.command();
         command.args(["run", "-d"]).args(CONFINED).args(options).args(image);

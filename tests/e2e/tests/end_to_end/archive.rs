@@ -1,6 +1,6 @@
 //! From the machine's mirror to two images under one index.
 
-use dmc_e2e::{Workplace, host, libraries, nginx, run, tool};
+use dmc_e2e::{Built, Workplace, host, libraries, nginx, program, run, tool};
 use std::path::Path;
 
 #[test]
@@ -19,6 +19,18 @@ fn nginx_is_built_for_both_architectures_from_the_machines_mirror_in_an_empty_st
         assert_eq!(config["architecture"], arch);
         assert_eq!(config["history"].as_array().map(Vec::len), Some(1), "{config:#}");
     }
+}
+
+#[test]
+fn the_command_that_the_readme_opens_with_builds_an_image() {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
+    let readme = std::fs::read_to_string(readme).unwrap();
+    let args = readme.lines().find_map(|line| line.strip_prefix("    cargo run --release -- "));
+    let args: Vec<&str> = args.expect("a command in README.md").split(' ').collect();
+    let workplace = Workplace::new();
+    let printed = run(workplace.command(program()).args(args)).ok().stdout;
+    let built = Built::of(&workplace, &printed);
+    assert_eq!(built.layout.architectures(&built.digest), ["amd64", "arm64"]);
 }
 
 #[test]

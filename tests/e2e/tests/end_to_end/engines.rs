@@ -1,7 +1,8 @@
 //! The image serves: in podman, in docker, and for arm64 under qemu.
 
 use dmc_e2e::{
-    Arm64, Container, Engine, Workplace, host, libraries, need_root, nginx, run, tool, unpack,
+    Arm64, Container, Engine, Workplace, free_port, host, libraries, need_root, nginx, run, tool,
+    unpack,
 };
 use std::path::Path;
 
@@ -86,7 +87,7 @@ fn the_arm64_image_serves_under_qemu() {
     skopeo.args(["copy", "-q", "--override-arch", "arm64", &built.transport()]);
     run(skopeo.arg(format!("docker-archive:{}:{image}", file.display()))).ok();
     run(engine.command().args(["load", "-i"]).arg(&file)).ok();
-    let container = Container::published(&engine, &["--arch", "arm64", image]);
+    let container = Container::with_site(&engine, "", &["--arch", "arm64", image]);
     serves_and_quits(&container);
 }
 
@@ -98,13 +99,15 @@ fn a_private_configuration_wins_over_the_templates_own_and_needs_no_mount() {
     run(tool("cp", "coreutils").arg("-r").arg(templates).arg(workplace.root())).ok();
     let private = workplace.root().join("templates/nginx/private.d/etc/nginx/conf.d");
     std::fs::create_dir_all(&private).unwrap();
-    let site = "server { listen 8080; location / { return 200 \"a private page\\n\"; } }\n";
+    let port = free_port();
+    let place = "location / { return 200 \"a private page\\n\"; }";
+    let site = format!("server {{ listen 127.0.0.1:{port}; {place} }}\n");
     std::fs::write(private.join("default.conf"), site).unwrap();
 
     let args = ["-a", "create,load", "-t", "nginx", "--engine", engine.name(), "-A", host()];
     let printed = run(&mut engine.aim(workplace.dmc(&args))).ok().stdout;
     let image = printed.lines().find(|line| line.starts_with("localhost/nginx:"));
-    let container = Container::published(&engine, &[image.expect("a loaded image")]);
+    let container = Container::on_host(&engine, port, &[image.expect("a loaded image")]);
     let page = container.get("/");
     assert!(page.text.ends_with("a private page\n"), "{}", page.text);
     assert_eq!(container.quit(), 0);
