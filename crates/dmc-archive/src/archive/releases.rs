@@ -100,7 +100,11 @@ impl Archive {
             }
             out_of_reach |= failure.is_out_of_reach();
             let (url, why) = (shown(&mirror.url), failure.in_full());
-            tracing::info!(%url, %why, "an archive of apt's configuration is passed over");
+            if self.transport.is_offline() {
+                tracing::debug!(%url, %why, "an archive of apt's configuration is not in the store");
+            } else {
+                tracing::info!(%url, %why, "an archive of apt's configuration is passed over");
+            }
             passed.push(PassedOver { url, why });
             last = Some(failure);
         }
