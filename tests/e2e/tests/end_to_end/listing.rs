@@ -43,6 +43,7 @@ fn list(workplace: &Workplace) -> String {
             call.contains("/dev/") || call.contains("/proc/") || call.contains("readlink");
         assert!(!writes || harmless, "-l wrote: {call}");
     }
+    assert_eq!(done.stderr, "", "-l has nothing to tell beside the list");
     done.stdout
 }
 
