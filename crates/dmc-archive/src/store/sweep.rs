@@ -39,7 +39,7 @@ mod tests {
     fn only_what_is_old_and_unfinished_goes() {
         let (_dir, store) = empty();
         store.prepare().unwrap();
-        let old = SystemTime::now() - Duration::from_secs(7200);
+        let old = SystemTime::now() - Duration::from_hours(2);
         for (path, aged, stays) in [
             ("debs/.new-a", true, false),
             ("debs/.new-b", false, true),
@@ -52,9 +52,9 @@ mod tests {
             if aged {
                 file.set_modified(old).unwrap();
             }
-            store.clone().read_only().sweep(Duration::from_secs(3600));
+            store.clone().read_only().sweep(Duration::from_hours(1));
             assert!(path.exists(), "{path}");
-            store.sweep(Duration::from_secs(3600));
+            store.sweep(Duration::from_hours(1));
             assert_eq!(path.exists(), stays, "{path}");
         }
     }

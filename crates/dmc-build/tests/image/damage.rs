@@ -44,7 +44,9 @@ fn damaged_objects_of_each_kind_are_made_again() {
             let objects = stage.stored(&format!("/{shelf}/"));
             let before: Vec<_> = objects.iter().map(|path| fs::read(path).unwrap()).collect();
             assert!(!objects.is_empty(), "{shelf}");
-            objects.iter().for_each(|path| damage(path));
+            for path in &objects {
+                damage(path);
+            }
             let run = stage.build().good();
             assert_eq!(run.digests(), wanted, "{shelf}, {how}");
             if ["facts", "pieces", "records"].contains(&shelf) {
@@ -140,7 +142,7 @@ fn copy(stage: &Stage, run: &Run) {
 fn what_killed_runs_left_behind_goes_after_an_hour() {
     let stage = Stage::new();
     stage.build().good();
-    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(7200);
+    let old = std::time::SystemTime::now() - std::time::Duration::from_hours(2);
     let left = ["store/v1/debs/.new-a", "store/v1/partial/a.part", "out/.dmc-a", "out/dmc/.dmc-a"];
     for path in left {
         fs::File::create(stage.path(path)).unwrap().set_modified(old).unwrap();

@@ -1,5 +1,14 @@
 //! The whole way from a signed archive to an image, without the command line.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::type_complexity,
+    clippy::case_sensitive_file_extension_comparisons,
+    reason = "these are tests: they stop at the first surprise, and their tables hold what they need"
+)]
+
 mod damage;
 mod edges;
 mod golden;

@@ -109,8 +109,7 @@ fn bad_indices_stop_their_architecture() {
 #[test]
 fn wrong_packages_are_refused_by_name() {
     let path = HONEST.path_of("/nginx_1.26.3-3_amd64.deb").to_owned();
-    type Edit = fn(&mut Vec<u8>);
-    let rows: [(&str, Edit, &str); 3] = [
+    let rows: [(&str, fn(&mut Vec<u8>), &str); 3] = [
         ("too long", |bytes| bytes.push(0), "bytes"),
         ("too short", |bytes| bytes.truncate(100), "bytes"),
         ("another digest", |bytes| bytes[80] ^= 1, "digest"),
@@ -140,8 +139,7 @@ fn hostile_packages_are_refused_by_name() {
     let link = |target: &[u8]| Member::new("./usr/x", 0o644, MemberKind::Hardlink(target.to_vec()));
     let kind = |kind| Member::new("./usr/x", 0o644, kind);
     let hostile = |member: Member| move |deb: DebBuilder| deb.member(member);
-    type Change = Box<dyn FnOnce(DebBuilder) -> DebBuilder>;
-    let rows: Vec<(&str, Change, &str)> = vec![
+    let rows: Vec<(&str, Box<dyn FnOnce(DebBuilder) -> DebBuilder>, &str)> = vec![
         ("climbs", Box::new(hostile(file("./../x"))), ".."),
         ("climbs later", Box::new(hostile(file("./usr/../../etc/x"))), ".."),
         ("hard link outside", Box::new(hostile(link(b"../../etc/passwd"))), "../../etc/passwd"),

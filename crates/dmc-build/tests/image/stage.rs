@@ -235,7 +235,7 @@ fn in_full(error: &BuildError) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {
-        text += &format!("\ncause: {cause}");
+        text = text + "\ncause: " + &cause.to_string();
         next = cause.source();
     }
     match error.hint() {
@@ -329,9 +329,10 @@ pub(crate) fn files(folder: &Utf8Path) -> Vec<Utf8PathBuf> {
         let Ok(entries) = folder.read_dir_utf8() else { continue };
         for entry in entries {
             let entry = entry.unwrap();
-            match entry.file_type().unwrap().is_dir() {
-                true => folders.push(entry.into_path()),
-                false => found.push(entry.into_path()),
+            if entry.file_type().unwrap().is_dir() {
+                folders.push(entry.into_path());
+            } else {
+                found.push(entry.into_path());
             }
         }
     }

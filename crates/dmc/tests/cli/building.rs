@@ -2,6 +2,7 @@
 
 use crate::stage::{HONEST, KEY, Stage, suites};
 use dmc_testkit::{DebBuilder, FakeArchive, Fault};
+use std::fmt::Write as _;
 use std::fs;
 
 const NGINX: [&str; 2] = ["-t", "nginx"];
@@ -108,7 +109,7 @@ fn why_tells_the_chain_of_reasons() {
         "/usr/bin/nothing",
     ] {
         let told = stage.run(&["why", "nginx", path, "-A", "amd64"]);
-        all += &format!("$ dmc why nginx {path}\n{}\n", told.text());
+        let _ = writeln!(all, "$ dmc why nginx {path}\n{}", told.text());
     }
     insta::assert_snapshot!("why", all);
 }
