@@ -102,7 +102,6 @@ fn bad_indices_stop_their_architecture() {
         run.said(why, &["update amd64", "/binary-amd64/", "create nginx amd64: not done, because"]);
         assert!(run.images.contains_key("nginx arm64"), "{why}: the other one is built");
         assert!(run.indices.is_empty() && !stage.path("out/index.json").exists(), "{why}");
-        assert!(stage.stored("/compiled/").len() <= 6, "{why}");
     }
 }
 
@@ -138,6 +137,10 @@ fn hostile_packages_are_refused_by_name() {
     let file = |name: &str| Member::new(name, 0o644, MemberKind::File(b"x".to_vec()));
     let link = |target: &[u8]| Member::new("./usr/x", 0o644, MemberKind::Hardlink(target.to_vec()));
     let kind = |kind| Member::new("./usr/x", 0o644, kind);
+    let bomb = |deb: DebBuilder| {
+        let deb = deb.zeros("/usr/bomb", 256 << 20).field("Installed-Size", "9");
+        deb.compression(dmc_testkit::Compression::Zst)
+    };
     let hostile = |member: Member| move |deb: DebBuilder| deb.member(member);
     let rows: Vec<(&str, Box<dyn FnOnce(DebBuilder) -> DebBuilder>, &str)> = vec![
         ("climbs", Box::new(hostile(file("./../x"))), ".."),
@@ -148,7 +151,7 @@ fn hostile_packages_are_refused_by_name() {
         ("fifo", Box::new(hostile(kind(MemberKind::Raw(b'6', Vec::new(), Vec::new())))), "usr/x"),
         ("unknown member", Box::new(|deb| deb.ar_member("evil", b"x")), "evil"),
         ("unknown compression", Box::new(|deb| deb.data_name("data.tar.lzma")), "data.tar.lzma"),
-        ("bomb", Box::new(|deb| deb.zeros("/usr/bomb", 3 << 30).field("Installed-Size", "9")), ""),
+        ("bomb", Box::new(bomb), "unpacks to more than"),
     ];
     for (why, change, part) in rows {
         let stage = Stage::changed(|suite| replace(suite, ("zlib1g", "amd64"), change));
@@ -157,7 +160,6 @@ fn hostile_packages_are_refused_by_name() {
         let run = build(settings, &["nginx"]);
         run.said(why, &["create nginx amd64", "zlib1g", part]);
         nothing_made(&stage, why);
-        assert!(stage.stored("/facts/").iter().all(|path| path.is_file()), "{why}");
     }
 }
 
@@ -269,7 +271,9 @@ fn templates_that_ask_for_what_is_not_there_are_told_what_is() {
 
 #[test]
 fn templates_that_are_wrong_in_themselves_are_refused_before_anything_is_asked() {
-    let rows: [(&str, &[(&str, &str)], &[&str]); 3] = [
+    let clash = "directories = [{ path = \"/etc/x\" }]\nlinks = { \"/etc/x\" = \"/y\" }";
+    let rows: [(&str, &[(&str, &str)], &[&str]); 4] = [
+        ("clash", &[("odd", clash)], &["/etc/x", "odd"]),
         ("key", &[("odd", "packagse = []")], &["packagse", "packages", "template.toml"]),
         ("cycle", &[("odd", "extends = [\"b\"]"), ("b", "extends = [\"odd\"]")], &["odd", "b"]),
         ("parent", &[("odd", "extends = [\"minimla\"]")], &["minimla", "minimal"]),

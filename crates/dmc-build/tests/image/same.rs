@@ -1,7 +1,7 @@
 //! Same inputs, same bytes: what may move without moving a digest.
 
 use crate::layer;
-use crate::stage::{BOTH, HONEST, KEY, NOW, STRANGER, Stage, build, changed, files, suites};
+use crate::stage::{BOTH, HONEST, NOW, STRANGER, Stage, build, changed, files, suites};
 use dmc_build::Settings;
 use dmc_testkit::{EPOCH, FakeArchive, Fault};
 use dmc_types::Arch;
@@ -176,8 +176,6 @@ fn an_update_of_what_is_not_in_the_image_changes_no_digest() {
                 dmc_testkit::DebBuilder::new("iproute2", "6.16-1", name).file("/usr/bin/ip", "new")
             });
         }
-        assert_eq!(suite.keys.len(), 1);
-        assert_eq!(suite.keys[0].fingerprint(), KEY.fingerprint());
     });
     assert_eq!(Stage::with(&newer).build().good().digests(), before);
 }
