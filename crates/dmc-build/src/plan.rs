@@ -113,14 +113,25 @@ pub struct Plan {
     steps: Vec<Step>,
 }
 
-/// A number that no task has.
+/// A selection that comes to nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no task {number}: the tasks are 1 to {last}")]
-pub struct NoTask {
-    /// What was asked for.
-    pub number: usize,
-    /// The last task.
-    pub last: usize,
+pub enum NoTask {
+    /// A number that no task has.
+    #[error("there is no task {number}: the tasks are 1 to {last}")]
+    Number {
+        /// What was asked for.
+        number: usize,
+        /// The last task.
+        last: usize,
+    },
+    /// The end lies before the beginning.
+    #[error("there is nothing from task {begin} to task {end}")]
+    Backwards {
+        /// The first task that was asked for.
+        begin: usize,
+        /// The last one.
+        end: usize,
+    },
 }
 
 /// Which tasks of a plan are to be done.
@@ -184,10 +195,13 @@ impl Plan {
         let last = self.steps.len();
         let named = selection.only.iter().chain(&selection.begin).chain(&selection.end);
         if let Some(number) = named.copied().find(|number| !(1..=last).contains(number)) {
-            return Err(NoTask { number, last });
+            return Err(NoTask::Number { number, last });
         }
         let from = selection.begin.unwrap_or(1);
         let to = selection.end.unwrap_or(last);
+        if from > to && selection.only.is_empty() && last > 0 {
+            return Err(NoTask::Backwards { begin: from, end: to });
+        }
         let chosen = |number: &usize| {
             if selection.only.is_empty() {
                 (from..=to).contains(number)
@@ -241,9 +255,12 @@ mod tests {
         assert_eq!(numbers(Some(9), None, &[]), Ok(vec![9, 10]));
         assert_eq!(numbers(Some(2), Some(3), &[]), Ok(vec![2, 3]));
         assert_eq!(numbers(None, None, &[5, 3]), Ok(vec![3, 5]));
-        for (begin, end, only) in
-            [(Some(0), None, &[][..]), (None, Some(11), &[]), (None, None, &[11])]
-        {
+        for (begin, end, only) in [
+            (Some(0), None, &[][..]),
+            (None, Some(11), &[]),
+            (None, None, &[11]),
+            (Some(4), Some(2), &[]),
+        ] {
             assert!(numbers(begin, end, only).is_err(), "{begin:?} {end:?} {only:?}");
         }
     }

@@ -25,6 +25,7 @@ fn mistakes_are_answered_with_a_way_out() {
         &["-t", "nginx", "-T"],
         &["-t", "nginx", "-X"],
         &["-t", "nginx", "-b", "9"],
+        &["-t", "nginx", "-b", "4", "-e", "2"],
         &["-t", "nginx", "-o", "0"],
         &["-t", "nginx", "-o", "1", "-b", "2"],
         &["-t", "nginx", "-j", "0"],
