@@ -21,7 +21,7 @@ use sha2::Digest as _;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// What is known of an image once it is in the layout; kept in the store by [`image_key`].
+/// What is known of an image once it is in the layout; kept in the store by a key over all that it depends on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageSummary {
     /// The architecture.
