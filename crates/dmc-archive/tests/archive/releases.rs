@@ -107,7 +107,7 @@ async fn a_release_does_not_go_back_in_time() {
     let mut stage = Stage::with(FakeArchive::of(&[newer, security_suite()]));
     stage.run().releases().await.unwrap();
     stage.change(|archive| *archive = crate::stage::honest());
-    refused(stage.run().releases().await, "rollback", &["`trixie`", "1 hours older"]);
+    refused(stage.run().releases().await, "rollback", &["`trixie`", "1 h older"]);
     let mut spec = stage.spec();
     spec.accept_rollback.insert("trixie".parse().unwrap());
     assert_eq!(stage.run_with(spec, quick()).releases().await.unwrap()[0].news, News::Changed);
