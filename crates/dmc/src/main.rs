@@ -64,6 +64,10 @@ fn act(args: &Args, env: &Environment, bars: &Bars) -> Result<u8, CommandError> 
             let templates = settings::templates(args, &settings, all)?;
             let needs_one = [Activity::Create, Activity::Load];
             if templates.is_empty() && needs_one.iter().any(|needs| activities.contains(needs)) {
+                // Groups that hold parts alone are no mistake: a nightly run names all groups.
+                if !args.groups.is_empty() {
+                    return Ok(0);
+                }
                 return Err(CommandError::usage("no template is named")
                     .hint("name templates by -t or groups by -g; `dmc --help` lists them"));
             }
