@@ -130,7 +130,8 @@ pub(crate) struct Args {
     #[arg(long, exclusive = true)]
     pub(crate) man: bool,
 
-    /// An activity, with its own words after it: `dmc update`, `dmc why nginx /usr/sbin/nginx`.
+    /// Activities, as after -a: `dmc update`, `dmc create load -t nginx`. What follows `why` is a
+    /// template and a path: `dmc why nginx /usr/sbin/nginx`.
     #[arg(value_name = "ACTIVITY")]
     pub(crate) words: Vec<String>,
 }

@@ -207,15 +207,13 @@ pub(crate) enum Request {
 pub(crate) fn request(args: &Args, settings: &Settings) -> Result<Request, CommandError> {
     let mut activities: Vec<Activity> = args.activities.clone();
     let mut words = args.words.iter();
-    if let Some(word) = words.next() {
+    while !activities.contains(&Activity::Why)
+        && let Some(word) = words.next()
+    {
         activities.push(activity(word, settings)?);
     }
-    let rest: Vec<&String> = words.collect();
     if activities.contains(&Activity::Why) {
-        return why(args, &rest);
-    }
-    if let Some(word) = rest.first() {
-        return Err(unexpected(word, settings));
+        return why(args, &words.collect::<Vec<_>>());
     }
     if activities.is_empty() {
         if args.templates.is_empty() && args.groups.is_empty() {

@@ -138,6 +138,9 @@ impl Layout {
         io::copy(&mut file.take(descriptor.size), &mut out)
             .map_err(|e| LayoutError::io("copy", &path, e))?;
         if out.finish() != (descriptor.digest, descriptor.size) {
+            // A layer of the right size is not read again when its image is created: without
+            // these bytes it is written anew. Where they cannot be removed, the error says enough.
+            drop(std::fs::remove_file(self.blob_path(&descriptor.digest)));
             return Err(self.corrupted(descriptor));
         }
         Ok(())
@@ -147,10 +150,7 @@ impl Layout {
         LayoutError::BlobMissing { layout: self.root.clone(), digest: descriptor.digest }
     }
 
-    /// Bytes under another digest's name are of no use to anybody: without them, whoever creates
-    /// the image writes the right ones. Where they cannot be removed, the error says enough.
     fn corrupted(&self, descriptor: &Descriptor) -> LayoutError {
-        drop(std::fs::remove_file(self.blob_path(&descriptor.digest)));
         LayoutError::BlobCorrupted { layout: self.root.clone(), digest: descriptor.digest }
     }
 }
