@@ -78,6 +78,28 @@ impl Walk {
         {
             self.need_path(path, package, &interp, EdgeKind::Interp);
         }
+        self.expand_needed(path, package, elf)?;
+        for note in elf.dlopen.iter().filter(|note| note.priority > DlopenPriority::Suggested) {
+            let names: Vec<SoName> =
+                note.sonames.iter().filter_map(|name| name.parse().ok()).collect();
+            let feature = note.feature.clone().unwrap_or_else(|| note.sonames.join(" or "));
+            let hard = note.priority == DlopenPriority::Required;
+            self.need_library(path, names, EdgeKind::Dlopen(feature), hard);
+        }
+        self.fire(path, package, |when| match when {
+            RuleTrigger::Import(symbol) => elf.imports.binary_search(symbol).is_ok(),
+            RuleTrigger::Needs(soname) => elf.needed.iter().any(|needed| needed == soname.as_str()),
+            RuleTrigger::Path(_) | RuleTrigger::Package(_) => false,
+        });
+        Ok(())
+    }
+
+    fn expand_needed(
+        &mut self,
+        path: &ImagePath,
+        package: &PackageName,
+        elf: &ElfFacts,
+    ) -> Result<(), WalkError> {
         for needed in &elf.needed {
             let kind = EdgeKind::Needed(needed.clone());
             match (needed.parse::<SoName>(), ImagePath::parse(needed)) {
@@ -96,18 +118,6 @@ impl Walk {
                 }
             }
         }
-        for note in elf.dlopen.iter().filter(|note| note.priority > DlopenPriority::Suggested) {
-            let names: Vec<SoName> =
-                note.sonames.iter().filter_map(|name| name.parse().ok()).collect();
-            let feature = note.feature.clone().unwrap_or_else(|| note.sonames.join(" or "));
-            let hard = note.priority == DlopenPriority::Required;
-            self.need_library(path, names, EdgeKind::Dlopen(feature), hard);
-        }
-        self.fire(path, package, |when| match when {
-            RuleTrigger::Import(symbol) => elf.imports.binary_search(symbol).is_ok(),
-            RuleTrigger::Needs(soname) => elf.needed.iter().any(|needed| needed == soname.as_str()),
-            RuleTrigger::Path(_) | RuleTrigger::Package(_) => false,
-        });
         Ok(())
     }
 
