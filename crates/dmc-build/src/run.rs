@@ -124,7 +124,9 @@ pub async fn run(
     };
     for group in tasks.chunk_by(|(_, one), (_, other)| together(one, other)) {
         let results = join_all(group.iter().map(|(number, step)| run.task(*number, step))).await;
-        for ((_, step), result) in group.iter().zip(results) {
+        // Told in their order, whichever was done first: the same run says the same.
+        for ((number, step), (result, took)) in group.iter().zip(results) {
+            watch.ended(*number, step, &result, took);
             run.keep(step, result);
         }
     }
@@ -151,15 +153,14 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    async fn task(&self, number: usize, step: &Step) -> Result<Outcome, BuildError> {
+    async fn task(&self, number: usize, step: &Step) -> (Result<Outcome, BuildError>, Duration) {
         self.watch.begun(number, step);
         let begun = Instant::now();
         let result = match self.needs(step).find(|needed| self.failed.contains(needed)) {
             Some(needed) => Err(BuildError::Skipped { needed }),
             None => self.perform(step).await,
         };
-        self.watch.ended(number, step, &result, begun.elapsed());
-        result
+        (result, begun.elapsed())
     }
 
     fn keep(&mut self, step: &Step, result: Result<Outcome, BuildError>) {
