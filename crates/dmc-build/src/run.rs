@@ -130,6 +130,11 @@ pub async fn run(
             run.keep(step, result);
         }
     }
+    if !run.failed.is_empty() {
+        // What a failed task had begun on other threads comes to its end first: a program that
+        // ends under their hands leaves half-written files behind.
+        rayon::broadcast(|_| ());
+    }
     run.failed.len()
 }
 

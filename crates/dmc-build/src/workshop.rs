@@ -92,8 +92,10 @@ impl Workshop {
     ) -> Result<T, BuildError> {
         let (done, result) = oneshot::channel();
         rayon::spawn(move || {
-            // Nobody listens where another task's failure ended the run.
-            let _ = done.send(work());
+            // Another task's failure may end the run before this one's turn, or during it.
+            if !done.is_closed() {
+                let _ = done.send(work());
+            }
         });
         result.await.map_err(|_closed| ArchiveError::Worker { task }.into())
     }

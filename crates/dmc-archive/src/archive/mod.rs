@@ -104,6 +104,10 @@ async fn on_processor<T: Send + 'static>(
 ) -> Result<T, ArchiveError> {
     let (done, result) = oneshot::channel();
     rayon::spawn(move || {
+        // Another task's failure ended the run while this one was waiting for its turn.
+        if done.is_closed() {
+            return;
+        }
         // A panic here would end the whole program; without a result the receiver says which
         // task it was. Nobody listens where the request was dropped meanwhile.
         if let Ok(result) = catch_unwind(AssertUnwindSafe(work)) {
