@@ -7,26 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 /// Each crate with those that it may use.
-const MAY_USE: [(&str, &[&str]); 9] = [
+const MAY_USE: [(&str, &[&str]); 8] = [
     ("dmc-types", &[]),
     ("dmc-deb", &["dmc-types"]),
     ("dmc-elf", &["dmc-types"]),
     ("dmc-template", &["dmc-types"]),
     ("dmc-image", &["dmc-types"]),
     ("dmc-archive", &["dmc-types", "dmc-deb", "dmc-elf"]),
-    ("dmc-registry", &["dmc-types", "dmc-image"]),
-    (
-        "dmc-build",
-        &[
-            "dmc-types",
-            "dmc-deb",
-            "dmc-elf",
-            "dmc-template",
-            "dmc-image",
-            "dmc-archive",
-            "dmc-registry",
-        ],
-    ),
+    ("dmc-build", &["dmc-types", "dmc-deb", "dmc-elf", "dmc-template", "dmc-image", "dmc-archive"]),
     (
         "dmc",
         &[
@@ -36,13 +24,12 @@ const MAY_USE: [(&str, &[&str]); 9] = [
             "dmc-template",
             "dmc-image",
             "dmc-archive",
-            "dmc-registry",
             "dmc-build",
         ],
     ),
 ];
 
-/// Crates that do no I/O, and what they would need for it.
+/// Crates that know neither network nor terminal, and what they would need for these.
 const PURE: [&str; 5] = ["dmc-types", "dmc-deb", "dmc-elf", "dmc-template", "dmc-image"];
 const OUTSIDE: [&str; 6] = ["tokio", "reqwest", "futures", "indicatif", "clap", "rustix"];
 
