@@ -145,14 +145,8 @@ fn damaged(error: &BuildError) -> Option<&Sha256> {
 
 /// What a walk starts from.
 fn start(template: &ArchTemplate, rules: Vec<dmc_types::Rule>) -> Start {
-    let mut copied: Vec<ImagePath> = template
-        .placed
-        .values()
-        .filter_map(|placed| match placed {
-            Placed::Copy(from) => Some(from.clone()),
-            _ => None,
-        })
-        .collect();
+    let mut copied: Vec<ImagePath> =
+        template.placed.values().flat_map(Placed::sources).cloned().collect();
     if !template.accounts.is_empty() {
         copied.extend(assemble::MASTERS.iter().filter_map(|path| ImagePath::parse(path).ok()));
     }

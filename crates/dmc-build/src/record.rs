@@ -151,6 +151,11 @@ impl FileRecord {
                 package: closure.copied.get(from).map(|kept| kept.package().package.clone()),
                 ..Self::made(format!("copy of {from}"))
             },
+            Placed::Concat { .. } => {
+                let sources = placed.sources();
+                let from: Vec<String> = sources.iter().map(ToString::to_string).collect();
+                Self::made(format!("put together from {}", from.join(", ")))
+            }
         }
     }
 }

@@ -205,6 +205,11 @@ impl<'a> Family<'a> {
             let (mode, owner) = (mode(folder.mode, 0o755), owner(&folder.path, &folder.owner)?);
             placed.push((folder.path.clone(), RawPlaced::Directory { mode, owner }));
         }
+        for concat in &file.concat {
+            let (mode, owner) = (mode(concat.mode, 0o644), owner(&concat.path, &concat.owner)?);
+            let what = RawPlaced::Concat { parts: concat.parts.clone(), mode, owner };
+            placed.push((concat.path.clone(), what));
+        }
         placed.extend(file.links.iter().map(|(at, to)| (at.clone(), RawPlaced::Link(to.clone()))));
         placed.extend(file.copies.iter().map(|(to, of)| (to.clone(), RawPlaced::Copy(of.clone()))));
         Ok(placed)

@@ -28,9 +28,9 @@ pub use conf::{ThirdParty, Uris};
 pub use error::TemplateError;
 pub use nearest::nearest;
 pub use rules::{RuleError, RuleFile, read_rules};
-pub use schema::{Directory, GroupEntry, HealthCheck, HttpTest, Package, RunTest};
-pub use schema::{TemplateFile, Test, TestKind, TextFile, UserEntry};
-pub use template::{ArchTemplate, Group, ImageSettings, Owner, Placed, Template, User};
+pub use schema::{Concat, ConcatPart, Directory, GroupEntry, HealthCheck, HttpTest, Package};
+pub use schema::{RunTest, TemplateFile, Test, TestKind, TextFile, UserEntry};
+pub use template::{ArchTemplate, Group, ImageSettings, Owner, Piece, Placed, Template, User};
 pub use text::TextError;
 pub use words::{
     ArchGlob, ArchPath, ArchText, Exec, Gecos, LoginName, LoginPath, Mode, OwnerText, Period, Port,

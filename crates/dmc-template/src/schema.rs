@@ -52,6 +52,9 @@ pub struct TemplateFile {
     /// Files that maintainer scripts would have copied: path = the packages' file.
     #[serde(default)]
     pub copies: BTreeMap<ArchPath, ArchPath>,
+    /// Files put together from files of the packages and pieces of text, in their order.
+    #[serde(default)]
+    pub concat: Vec<Concat>,
     /// Small files, written here; larger ones go below `files/`.
     #[serde(default)]
     pub files: Vec<TextFile>,
@@ -156,6 +159,58 @@ pub struct TextFile {
     pub mode: Option<Mode>,
     /// Its owner; root where none is given.
     pub owner: Option<OwnerText>,
+}
+
+/// A file put together from others.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Concat {
+    /// Where it goes.
+    pub path: ArchPath,
+    /// What it is made of, in order.
+    pub parts: Vec<ConcatPart>,
+    /// Its mode; "0644" where none is given.
+    pub mode: Option<Mode>,
+    /// Its owner; root where none is given.
+    pub owner: Option<OwnerText>,
+}
+
+/// A piece of a [`Concat`]: the path of a packages' file, or text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ConcatPart {
+    /// All of a file that a package ships. It is not kept itself.
+    File(ArchPath),
+    /// Text as it stands.
+    Text(String),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TextTable {
+    text: String,
+}
+
+impl<'de> Deserialize<'de> for ConcatPart {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct PathOrTable;
+        impl<'de> Visitor<'de> for PathOrTable {
+            type Value = ConcatPart;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a path of a package's file, or { text = \"…\" }")
+            }
+
+            fn visit_str<E: de::Error>(self, path: &str) -> Result<ConcatPart, E> {
+                ArchPath::try_from(path.to_owned()).map(ConcatPart::File).map_err(E::custom)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ConcatPart, A::Error> {
+                let table = TextTable::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(ConcatPart::Text(table.text))
+            }
+        }
+        d.deserialize_any(PathOrTable)
+    }
 }
 
 /// A folder.

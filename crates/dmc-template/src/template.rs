@@ -1,5 +1,6 @@
 //! A template with everything that it extends, and what it comes to on one architecture.
 
+use crate::schema::ConcatPart;
 use crate::words::{ArchGlob, ArchPath, ArchText, Variable};
 use crate::{Exec, HealthCheck, Package, Port, Signal, TemplateError, Test};
 use dmc_types::{Arch, ImagePath, PackageName, PathError, PathGlob, TemplateName};
@@ -38,6 +39,7 @@ pub struct Template {
 pub(crate) enum RawPlaced {
     File { bytes: Arc<[u8]>, mode: u32, owner: Owner, private: bool },
     Copy(ArchPath),
+    Concat { parts: Vec<ConcatPart>, mode: u32, owner: Owner },
     Link(ArchText),
     Directory { mode: u32, owner: Owner },
 }
@@ -103,6 +105,15 @@ pub enum Placed {
     },
     /// A copy of the packages' file at this path, with that file's mode and owner.
     Copy(ImagePath),
+    /// Files of the packages and texts, one after the other.
+    Concat {
+        /// What it is made of.
+        parts: Vec<Piece>,
+        /// Permission bits.
+        mode: u32,
+        /// Its owner.
+        owner: Owner,
+    },
     /// A symbolic link to this target.
     Link(String),
     /// A folder.
@@ -112,6 +123,32 @@ pub enum Placed {
         /// Its owner.
         owner: Owner,
     },
+}
+
+impl Placed {
+    /// The packages' files that it takes its contents from.
+    pub fn sources(&self) -> Vec<&ImagePath> {
+        match self {
+            Self::Copy(from) => vec![from],
+            Self::Concat { parts, .. } => {
+                let files = parts.iter().filter_map(|part| match part {
+                    Piece::File(path) => Some(path),
+                    Piece::Text(_) => None,
+                });
+                files.collect()
+            }
+            Self::File { .. } | Self::Link(_) | Self::Directory { .. } => Vec::new(),
+        }
+    }
+}
+
+/// A piece of a [`Placed::Concat`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece {
+    /// All of the packages' file at this path.
+    File(ImagePath),
+    /// Text.
+    Text(Arc<str>),
 }
 
 /// A user and a group, as numbers.
@@ -268,6 +305,14 @@ impl RawPlaced {
                 private: *private,
             },
             Self::Copy(from) => Placed::Copy(from.for_arch(arch)?),
+            Self::Concat { parts, mode, owner } => {
+                let piece = |part: &ConcatPart| match part {
+                    ConcatPart::File(path) => path.for_arch(arch).map(Piece::File),
+                    ConcatPart::Text(text) => Ok(Piece::Text(text.as_str().into())),
+                };
+                let parts = parts.iter().map(piece).collect::<Result<_, _>>()?;
+                Placed::Concat { parts, mode: *mode, owner: *owner }
+            }
             Self::Link(target) => Placed::Link(target.for_arch(arch)),
             Self::Directory { mode, owner } => Placed::Directory { mode: *mode, owner: *owner },
         })

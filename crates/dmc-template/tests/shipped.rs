@@ -96,6 +96,7 @@ fn describe((path, placed): (&ImagePath, &Placed)) -> String {
         Placed::Directory { mode, owner } => format!("folder {mode:04o} {} {path}", owner.uid),
         Placed::Link(target) => format!("link {path} -> {target}"),
         Placed::Copy(from) => format!("copy {path} of {from}"),
+        Placed::Concat { parts, .. } => format!("{path} of {} parts", parts.len()),
     }
 }
 

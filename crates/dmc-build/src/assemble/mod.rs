@@ -14,7 +14,7 @@ use dmc_image::{
     Content, ContentSource, FileTree, Node, NodeKind, SealedTree, SourceError, StoredContent,
     TreeError,
 };
-use dmc_template::{ArchTemplate, Placed};
+use dmc_template::{ArchTemplate, Piece, Placed};
 use dmc_types::{EntryKind, ImagePath, PackageFacts, PackageName, PathError, Sha256, UnixTime};
 use sha2::Digest as _;
 use std::collections::{BTreeMap, BTreeSet};
@@ -290,6 +290,17 @@ impl Layout<'_> {
         AssembleError::Missing { path: path.clone(), template }
     }
 
+    fn concatenated(&self, parts: &[Piece], closure: &Closure) -> Result<Vec<u8>, AssembleError> {
+        let mut bytes = Vec::new();
+        for part in parts {
+            match part {
+                Piece::File(path) => bytes.extend(self.read(path, closure)?),
+                Piece::Text(text) => bytes.extend_from_slice(text.as_bytes()),
+            }
+        }
+        Ok(bytes)
+    }
+
     /// What the template puts there itself, over anything else.
     fn place(&mut self, closure: &Closure) -> Result<(), AssembleError> {
         for (path, placed) in &self.template.placed {
@@ -308,6 +319,13 @@ impl Layout<'_> {
                     gid: owner.gid,
                     time: self.time,
                     kind: NodeKind::Directory,
+                },
+                Placed::Concat { parts, mode, owner } => Node {
+                    mode: *mode,
+                    uid: owner.uid,
+                    gid: owner.gid,
+                    time: self.time,
+                    kind: NodeKind::File(Content::from(self.concatenated(parts, closure)?)),
                 },
                 Placed::Copy(from) => {
                     let kept = closure.copied.get(from).ok_or_else(|| self.missing(from))?;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Owner, Placed};
+use crate::{Owner, Piece, Placed};
 use dmc_types::{Arch, ImagePath};
 
 mod bad;
@@ -209,4 +209,18 @@ proptest::proptest! {
             }
         }
     }
+}
+
+#[test]
+fn files_are_put_together_from_packages_files_and_text() {
+    let catalog = catalog(&[(
+        "it",
+        "[[concat]]\npath = \"/x.sql\"\nparts = [{ text = \"use x;\\n\" }, \"/lib/{arch}/y.sql\"]\n\
+         mode = \"0640\"",
+    )]);
+    let placed = catalog.get("it").unwrap().for_arch(Arch::Arm64).unwrap().placed;
+    let Placed::Concat { parts, mode, owner } = &placed[&path("/x.sql")] else { panic!() };
+    let wanted = [Piece::Text("use x;\n".into()), Piece::File(path("/usr/lib/arm64/y.sql"))];
+    assert_eq!((parts.as_slice(), *mode, owner.uid), (&wanted[..], 0o640, 0));
+    assert_eq!(placed[&path("/x.sql")].sources(), [&path("/usr/lib/arm64/y.sql")]);
 }
