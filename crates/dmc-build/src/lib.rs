@@ -34,6 +34,6 @@ pub use load::Engine;
 pub use plan::{Activity, NoTask, Plan, Selection, Step};
 pub use record::{FileRecord, ImageRecord, PackageRecord};
 pub use run::{Extras, Outcome, ReleaseLine, Tool, Watch, run};
-pub use settings::Settings;
+pub use settings::{Settings, Variant};
 pub use why::{Why, why};
 pub use workshop::{Named, Reach, Workshop};

@@ -16,6 +16,10 @@ pub enum Activity {
     Update,
     /// Build images.
     Create,
+    /// Look for what is wrong with images, without running them.
+    Verify,
+    /// Run the templates' tests against the images.
+    Test,
     /// Put images into an engine.
     Load,
 }
@@ -35,6 +39,10 @@ pub enum Step {
     Image(TemplateName, Arch),
     /// Join a template's images and name the result.
     Index(TemplateName),
+    /// Look for what is wrong with the image of an architecture.
+    Verify(TemplateName, Arch),
+    /// Run the template's tests against the image of this architecture.
+    Test(TemplateName, Arch),
     /// Put the image of this architecture into an engine.
     Load(TemplateName, Arch),
 }
@@ -46,6 +54,8 @@ impl Step {
             Self::Prepare | Self::Tools => Activity::Setup,
             Self::Indices(_) | Self::Changes(_) => Activity::Update,
             Self::Image(..) | Self::Index(_) => Activity::Create,
+            Self::Verify(..) => Activity::Verify,
+            Self::Test(..) => Activity::Test,
             Self::Load(..) => Activity::Load,
         }
     }
@@ -56,6 +66,8 @@ impl Step {
             Self::Changes(name)
             | Self::Image(name, _)
             | Self::Index(name)
+            | Self::Verify(name, _)
+            | Self::Test(name, _)
             | Self::Load(name, _) => Some(name),
             Self::Prepare | Self::Indices(_) | Self::Tools => None,
         }
@@ -64,7 +76,11 @@ impl Step {
     /// The architecture that it acts on.
     pub fn arch(&self) -> Option<Arch> {
         match self {
-            Self::Indices(arch) | Self::Image(_, arch) | Self::Load(_, arch) => Some(*arch),
+            Self::Indices(arch)
+            | Self::Image(_, arch)
+            | Self::Verify(_, arch)
+            | Self::Test(_, arch)
+            | Self::Load(_, arch) => Some(*arch),
             Self::Prepare | Self::Tools | Self::Changes(_) | Self::Index(_) => None,
         }
     }
@@ -78,6 +94,8 @@ impl Step {
             Self::Changes(_) => "say which packages changed",
             Self::Image(..) => "find the closure, write layer and manifest",
             Self::Index(_) => "join the architectures, set the tags",
+            Self::Verify(..) => "look for what is wrong with the image",
+            Self::Test(..) => "run the template's tests against the image",
             Self::Load(..) => "put the image into the container engine",
         }
     }
@@ -89,6 +107,8 @@ impl fmt::Display for Activity {
             Self::Setup => "setup",
             Self::Update => "update",
             Self::Create => "create",
+            Self::Verify => "verify",
+            Self::Test => "test",
             Self::Load => "load",
         })
     }
@@ -173,6 +193,14 @@ impl Plan {
                 steps.extend(archs.iter().map(|arch| Step::Image(template.clone(), *arch)));
                 steps.push(Step::Index(template.clone()));
             }
+        }
+        if does(Activity::Verify) {
+            for template in templates {
+                steps.extend(archs.iter().map(|arch| Step::Verify(template.clone(), *arch)));
+            }
+        }
+        if does(Activity::Test) {
+            steps.extend(templates.iter().map(|template| Step::Test(template.clone(), host)));
         }
         if does(Activity::Load) {
             steps.extend(templates.iter().map(|template| Step::Load(template.clone(), host)));

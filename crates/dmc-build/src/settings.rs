@@ -35,8 +35,21 @@ pub struct Settings {
     pub epoch: Option<UnixTime>,
     /// Whether architectures may differ in the version.
     pub allow_skew: bool,
+    /// Whether an edge of the closure that stays open fails the image.
+    pub strict: bool,
+    /// Which images are made of the templates.
+    pub variant: Variant,
     /// Suites that may be older than last time.
     pub accept_rollback: BTreeSet<Suite>,
+}
+
+/// What is made of a template besides what it says itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Variant {
+    /// Whole packages with all that they depend on, whatever the template's mode.
+    pub small: bool,
+    /// With a shell and tools, named NAME-dev.
+    pub tools: bool,
 }
 
 impl Settings {

@@ -295,7 +295,11 @@ impl Workshop {
                     .and_then(|layout| layout.resolve(&format!("{template}:latest")))
                     .is_ok_and(|found| found.is_some())
             }
-            Step::Tools | Step::Changes(_) | Step::Load(..) => false,
+            Step::Tools
+            | Step::Changes(_)
+            | Step::Verify(..)
+            | Step::Test(..)
+            | Step::Load(..) => false,
         }
     }
 }

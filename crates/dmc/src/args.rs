@@ -94,6 +94,15 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) allow_skew: bool,
 
+    /// Fail where the closure leaves an edge open: a library or file that a program names and
+    /// that nothing resolves.
+    #[arg(long)]
+    pub(crate) strict: bool,
+
+    /// Build from whole packages with all that they depend on, a shell among them.
+    #[arg(long)]
+    pub(crate) small: bool,
+
     /// Suites whose Valid-Until may have passed; the image records it.
     #[arg(long, value_name = "SUITE", value_delimiter = ',')]
     pub(crate) accept_expired: Vec<Suite>,
@@ -145,6 +154,10 @@ pub(crate) enum Activity {
     Update,
     /// Build images into the layout.
     Create,
+    /// Look for what is wrong with images, without running them.
+    Verify,
+    /// Run the templates' tests against the images.
+    Test,
     /// Put the image for this machine into docker or podman.
     Load,
     /// Say why a file is in an image, or which package would ship it.
@@ -164,6 +177,8 @@ impl Activity {
             Self::Setup => Some(dmc_build::Activity::Setup),
             Self::Update => Some(dmc_build::Activity::Update),
             Self::Create => Some(dmc_build::Activity::Create),
+            Self::Verify => Some(dmc_build::Activity::Verify),
+            Self::Test => Some(dmc_build::Activity::Test),
             Self::Load => Some(dmc_build::Activity::Load),
             Self::Why => None,
         }

@@ -62,7 +62,7 @@ fn act(args: &Args, env: &Environment, bars: &Bars) -> Result<u8, CommandError> 
         Request::Tasks(activities) => {
             let all = activities.contains(&Activity::Update);
             let templates = settings::templates(args, &settings, all)?;
-            let needs_one = [Activity::Create, Activity::Load];
+            let needs_one = [Activity::Create, Activity::Verify, Activity::Test, Activity::Load];
             if templates.is_empty() && needs_one.iter().any(|needs| activities.contains(needs)) {
                 // Groups that hold parts alone are no mistake: a nightly run names all groups.
                 if !args.groups.is_empty() {

@@ -107,6 +107,8 @@ pub(crate) fn settings(args: &Args, env: &Environment) -> Result<Settings, Comma
         now: env.now,
         epoch: epoch(env)?,
         allow_skew: args.allow_skew,
+        strict: args.strict,
+        variant: dmc_build::Variant { small: args.small, tools: args.tools },
         accept_rollback: args.accept_rollback.iter().cloned().collect(),
         conf,
     })

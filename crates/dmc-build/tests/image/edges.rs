@@ -7,20 +7,36 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 /// Each crate with those that it may use.
-const MAY_USE: [(&str, &[&str]); 8] = [
+const MAY_USE: [(&str, &[&str]); 10] = [
     ("dmc-types", &[]),
     ("dmc-deb", &["dmc-types"]),
     ("dmc-elf", &["dmc-types"]),
+    ("dmc-system", &["dmc-types", "dmc-deb"]),
+    ("dmc-verify", &["dmc-types"]),
     ("dmc-template", &["dmc-types"]),
     ("dmc-image", &["dmc-types"]),
     ("dmc-archive", &["dmc-types", "dmc-deb", "dmc-elf"]),
-    ("dmc-build", &["dmc-types", "dmc-deb", "dmc-elf", "dmc-template", "dmc-image", "dmc-archive"]),
+    (
+        "dmc-build",
+        &[
+            "dmc-types",
+            "dmc-deb",
+            "dmc-elf",
+            "dmc-system",
+            "dmc-verify",
+            "dmc-template",
+            "dmc-image",
+            "dmc-archive",
+        ],
+    ),
     (
         "dmc",
         &[
             "dmc-types",
             "dmc-deb",
             "dmc-elf",
+            "dmc-system",
+            "dmc-verify",
             "dmc-template",
             "dmc-image",
             "dmc-archive",
@@ -30,7 +46,15 @@ const MAY_USE: [(&str, &[&str]); 8] = [
 ];
 
 /// Crates that know neither network nor terminal, and what they would need for these.
-const PURE: [&str; 5] = ["dmc-types", "dmc-deb", "dmc-elf", "dmc-template", "dmc-image"];
+const PURE: [&str; 7] = [
+    "dmc-types",
+    "dmc-deb",
+    "dmc-elf",
+    "dmc-system",
+    "dmc-verify",
+    "dmc-template",
+    "dmc-image",
+];
 const OUTSIDE: [&str; 6] = ["tokio", "reqwest", "futures", "indicatif", "clap", "rustix"];
 
 /// Each crate of `crates/` with what it is built from, tests aside.

@@ -89,6 +89,8 @@ impl Stage {
             now: NOW,
             epoch: None,
             allow_skew: false,
+            strict: false,
+            variant: dmc_build::Variant::default(),
             accept_rollback: BTreeSet::new(),
         }
     }

@@ -1,0 +1,6 @@
+//! What maintainer scripts would have done, from the packages' own data.
+//!
+//! Scripts are never run for a micro image. Users, folders, alternatives, certificates and the
+//! loader's cache are worked out here from declarations that packages ship, and from those
+//! statements of their scripts that a small grammar covers; every other statement is reported.
+//! Pure: bytes and facts in, values out.
