@@ -15,7 +15,7 @@ use dmc_image::layer::{Layer, LayerError, layer_key};
 use dmc_image::oci::{Descriptor, ImageConfig, Manifest};
 use dmc_image::{Layout, LayoutError};
 use dmc_template::{ArchTemplate, Placed, Template};
-use dmc_types::{Arch, ImagePath, PackageName, Sha256, UnixTime};
+use dmc_types::{Arch, ImagePath, Nature, PackageName, Sha256, Shebang, UnixTime};
 use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
 use std::collections::{BTreeMap, BTreeSet};
@@ -158,7 +158,20 @@ fn start(template: &ArchTemplate, rules: Vec<dmc_types::Rule>) -> Start {
         exclude: template.exclude.clone(),
         copied,
         rules,
+        scripts: scripts(template),
     }
+}
+
+/// The scripts among the template's own files.
+fn scripts(template: &ArchTemplate) -> Vec<(ImagePath, Shebang)> {
+    let script = |(path, placed): (&ImagePath, &Placed)| {
+        let Placed::File { bytes, .. } = placed else { return None };
+        match dmc_elf::nature(bytes) {
+            Nature::Script(shebang) => Some((path.clone(), shebang)),
+            _ => None,
+        }
+    };
+    template.placed.iter().filter_map(script).collect()
 }
 
 /// The part of a build that needs no network.

@@ -93,7 +93,7 @@ impl Search<'_> {
 
     fn take(&mut self, candidate: Candidate, facts: Arc<PackageFacts>) -> Answer {
         self.taken.insert(candidate.package.clone(), candidate);
-        Answer::Package(facts)
+        Answer::package(facts)
     }
 
     /// The package that is to be expected to meet a need, if one stands out.

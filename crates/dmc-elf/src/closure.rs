@@ -1,6 +1,6 @@
 //! What is kept, and why: the walk's result.
 
-use dmc_types::{Entry, EntryKind, FileFacts, ImagePath, PackageFacts, PackageName};
+use dmc_types::{Entry, EntryKind, FileFacts, Generated, ImagePath, PackageFacts, PackageName};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -32,13 +32,27 @@ pub enum EdgeKind {
     Hwcaps(String),
     /// The licence of a package of which a file is kept.
     Licence,
+    /// Read-only data of a program or library names it.
+    Path,
+    /// An execline script may run it by this word.
+    Word(String),
+    /// update-alternatives makes the link of this name.
+    Alternative(String),
 }
 
 impl EdgeKind {
     /// Whether the image is wrong without the file. A link that was merely matched by a pattern
     /// may lead nowhere.
     pub(crate) fn is_binding(&self) -> bool {
-        !matches!(self, Self::Included(_) | Self::Rule(_) | Self::Licence)
+        !matches!(
+            self,
+            Self::Included(_)
+                | Self::Rule(_)
+                | Self::Licence
+                | Self::Path
+                | Self::Word(_)
+                | Self::Alternative(_)
+        )
     }
 }
 
@@ -67,6 +81,9 @@ impl fmt::Display for Edge {
             EdgeKind::LinkTarget => f.write_str("link target"),
             EdgeKind::Hwcaps(soname) => write!(f, "hwcaps variant of {soname}"),
             EdgeKind::Licence => f.write_str("licence"),
+            EdgeKind::Path => f.write_str("path in its read-only data"),
+            EdgeKind::Word(word) => write!(f, "run by the script as {word}"),
+            EdgeKind::Alternative(name) => write!(f, "alternative {name}"),
         }
     }
 }
@@ -125,6 +142,20 @@ pub enum Note {
         /// Its sonames, best first.
         sonames: Vec<String>,
     },
+    /// A soname-like string in read-only data that nothing in the image resolves.
+    Open {
+        /// The file that holds it.
+        by: ImagePath,
+        /// The string.
+        soname: String,
+    },
+    /// What a rule has to say.
+    Rule {
+        /// The rule's name.
+        name: String,
+        /// A sentence.
+        text: String,
+    },
     /// A package without a copyright file.
     NoLicence(PackageName),
     /// A link of a package leads to something that is not kept and that nothing ships.
@@ -142,6 +173,10 @@ impl fmt::Display for Note {
             Self::Optional { by, sonames } => {
                 write!(f, "`{by}` would open {}, which is left out", sonames.join(" or "))
             }
+            Self::Open { by, soname } => {
+                write!(f, "`{by}` names {soname}, which is not in the image")
+            }
+            Self::Rule { name, text } => write!(f, "{text} (rule {name})"),
             Self::NoLicence(package) => write!(f, "package {package} has no copyright file"),
             Self::Dangling { link, target } => {
                 write!(f, "link `{link}` leads to `{target}`, which is not in the image")
@@ -160,8 +195,24 @@ pub struct Closure {
     pub copied: BTreeMap<ImagePath, Kept>,
     /// Every package that was read on the way, by name, whether a file of it is kept or not.
     pub packages: BTreeMap<PackageName, Arc<PackageFacts>>,
+    /// Links of update-alternatives that lead to kept files, both halves (`/usr/bin/awk` and
+    /// `/etc/alternatives/awk`), by their paths.
+    pub alternatives: BTreeMap<ImagePath, AlternativeLink>,
+    /// What rules ask assembly to make.
+    pub generate: BTreeSet<Generated>,
     /// What the user should know.
     pub notes: BTreeSet<Note>,
+}
+
+/// A link that update-alternatives would have made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlternativeLink {
+    /// Where it leads.
+    pub target: ImagePath,
+    /// The package that registers it.
+    pub package: PackageName,
+    /// Why it is in the image, the reason that came first in front.
+    pub reasons: Vec<Edge>,
 }
 
 impl Closure {

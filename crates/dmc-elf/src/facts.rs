@@ -2,9 +2,9 @@
 //!
 //! [`nature`] looks at the first bytes and tells programs, libraries and scripts from other files;
 //! [`read`] takes from an ELF file what the dynamic loader and the closure ask for: machine,
-//! `PT_INTERP`, the dynamic section's names, undefined dynamic symbols and `.note.dlopen`. Only
-//! what program headers reach is read, so files without section headers are fine, and a library of
-//! some megabytes takes well under a millisecond.
+//! `PT_INTERP`, the dynamic section's names, dynamic symbols with their versions, `.note.dlopen`,
+//! and strings of read-only data that look like a path or a soname. Files without section headers
+//! are fine.
 //!
 //! The bytes may be hostile: every offset is checked against the file, every count and length has
 //! a bound, and nothing here panics. Formats: elf(5), execve(2), and "ELF dlopen Metadata" of the
@@ -14,7 +14,10 @@ mod dlopen;
 mod elf;
 mod error;
 mod image;
+mod strings;
 mod symbols;
+mod versions;
+mod words;
 
 pub use elf::read;
 pub use error::ElfError;
@@ -61,7 +64,13 @@ fn shebang(bytes: &[u8]) -> Option<Shebang> {
     // What follows a NUL is invisible to the kernel.
     let rest = rest.split(|b| *b == 0).next().unwrap_or_default();
     let argument = Some(trim(rest)).filter(|argument| !argument.is_empty()).map(<[u8]>::to_vec);
-    Some(Shebang { interpreter: interpreter.to_vec(), argument })
+    let words = if is_execline(interpreter) { words::of_execline(bytes) } else { Vec::new() };
+    Some(Shebang { interpreter: interpreter.to_vec(), argument, words })
+}
+
+/// Whether this interpreter reads execline (`execlineb(1)`).
+fn is_execline(interpreter: &[u8]) -> bool {
+    interpreter.rsplit(|b| *b == b'/').next() == Some(b"execlineb")
 }
 
 fn is_blank(byte: u8) -> bool {
@@ -137,6 +146,6 @@ mod tests {
         let Nature::Elf(facts) = nature(&bytes) else { panic!("it was not read as ELF") };
         assert!(facts.needed.iter().any(|name| name.starts_with("libc.so")), "{facts:?}");
         assert!(facts.interp.is_some_and(|path| path.contains("ld-")));
-        assert!(facts.imports.windows(2).all(|pair| pair[0] < pair[1]));
+        assert!(facts.imports.windows(2).all(|pair| pair[0].name < pair[1].name));
     }
 }

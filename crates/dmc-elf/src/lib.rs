@@ -14,6 +14,6 @@ pub mod search;
 mod universe;
 mod walk;
 
-pub use closure::{Closure, Edge, EdgeKind, Kept, Note};
+pub use closure::{AlternativeLink, Closure, Edge, EdgeKind, Kept, Note};
 pub use facts::{ElfError, nature, read};
 pub use walk::{Answer, Need, Start, Walk, WalkError, Want};

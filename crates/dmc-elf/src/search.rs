@@ -184,15 +184,9 @@ mod tests {
     fn facts(rpath: &[&str], runpath: &[&str]) -> ElfFacts {
         let owned = |items: &[&str]| items.iter().map(ToString::to_string).collect();
         ElfFacts {
-            ident: Arch::Amd64.elf(),
-            soname: None,
-            needed: vec![],
             rpath: owned(rpath),
             runpath: owned(runpath),
-            no_default_lib: false,
-            interp: None,
-            dlopen: vec![],
-            imports: vec![],
+            ..ElfFacts::new(Arch::Amd64.elf())
         }
     }
 

@@ -4,7 +4,7 @@
 //! symbolic links are followed part by part, as the kernel does. Which of the files are kept is
 //! the walk's business.
 
-use dmc_types::{Entry, EntryKind, ImagePath, PackageFacts, PackageName};
+use dmc_types::{Alternative, Entry, EntryKind, ImagePath, PackageFacts, PackageName};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -58,7 +58,7 @@ impl Universe {
     }
 
     /// Takes in a package; a second time changes nothing.
-    pub(crate) fn admit(&mut self, facts: Arc<PackageFacts>) {
+    pub(crate) fn admit(&mut self, facts: Arc<PackageFacts>, _alternatives: Vec<Alternative>) {
         if self.holds(&facts.package) {
             return;
         }

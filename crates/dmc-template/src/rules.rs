@@ -145,7 +145,8 @@ fn rule(file: &str, entry: RuleEntry, arch: Arch) -> Result<Rule, RuleError> {
     triggers.extend(when.needs.into_iter().map(RuleTrigger::Needs));
     triggers.extend(globs(when.path)?.into_iter().map(RuleTrigger::Path));
     triggers.extend(when.package.into_iter().map(RuleTrigger::Package));
-    let effect = RuleEffect { libraries, packages, include: globs(include)? };
+    let effect =
+        RuleEffect { libraries, packages, include: globs(include)?, ..RuleEffect::default() };
     let idle = |what| RuleError::Idle { file: file.to_owned(), name: name.clone(), what };
     if triggers.is_empty() {
         return Err(idle("never fires"));
@@ -184,6 +185,7 @@ mod tests {
                 libraries: Vec::new(),
                 packages: vec!["libc6".parse().unwrap()],
                 include: vec![glob("/usr/lib/aarch64-linux-gnu/gconv/**")],
+                ..RuleEffect::default()
             },
         };
         assert_eq!(rules, [wanted]);

@@ -3,7 +3,7 @@
 //! Facts are made once, while the package is decoded, and are a pure function of its bytes. They
 //! are stored beside the contents of its files; `FileFacts::offset` says where in those.
 
-use crate::{Arch, ElfIdent, ImagePath, PackageName, Sha256, UnixTime};
+use crate::{Arch, ElfIdent, Exports, ImagePath, PackageName, Sha256, UnixTime};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -97,13 +97,17 @@ pub enum Nature {
     Data,
 }
 
-/// The first line of a script, as the kernel reads it (execve(2), "Interpreter scripts").
+/// The first line of a script, as the kernel reads it (execve(2), "Interpreter scripts"), and what
+/// an execline script may run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shebang {
     /// The interpreter as written, mostly an absolute path.
     pub interpreter: Vec<u8>,
     /// The rest of the line, one argument, without white space around it.
     pub argument: Option<Vec<u8>>,
+    /// Of an execline script, each word once that could name a program, sorted: absolute paths and
+    /// plain names. Empty for other scripts.
+    pub words: Vec<String>,
 }
 
 /// What the dynamic loader and the closure read in an ELF file.
@@ -125,8 +129,72 @@ pub struct ElfFacts {
     pub interp: Option<String>,
     /// Entries of `.note.dlopen`, in order.
     pub dlopen: Vec<DlopenNote>,
-    /// Names of undefined dynamic symbols, sorted, each once, without versions.
-    pub imports: Vec<String>,
+    /// Undefined dynamic symbols, sorted by name, each once.
+    pub imports: Vec<Import>,
+    /// Dynamic symbols that other files can bind to.
+    pub exports: Exports,
+    /// Versions that it asks of its libraries (`.gnu.version_r`), in the file's order.
+    pub versions_needed: Vec<NeededVersion>,
+    /// Versions that it defines (`.gnu.version_d`), in the file's order, without the base version,
+    /// which is the file's own name.
+    pub versions_defined: Vec<String>,
+    /// Strings of its read-only data that look like a soname (`lib*.so*`) and that it does not
+    /// need, sorted.
+    pub sonames: Vec<String>,
+    /// Strings of its read-only data that could be the absolute path of a packaged file, sorted.
+    pub paths: Vec<String>,
+}
+
+impl ElfFacts {
+    /// A file of this identity of which nothing else is known: a static program.
+    pub fn new(ident: ElfIdent) -> Self {
+        Self {
+            ident,
+            soname: None,
+            needed: Vec::new(),
+            rpath: Vec::new(),
+            runpath: Vec::new(),
+            no_default_lib: false,
+            interp: None,
+            dlopen: Vec::new(),
+            imports: Vec::new(),
+            exports: Exports::default(),
+            versions_needed: Vec::new(),
+            versions_defined: Vec::new(),
+            sonames: Vec::new(),
+            paths: Vec::new(),
+        }
+    }
+
+    /// The undefined symbol of this name.
+    pub fn import(&self, name: &str) -> Option<&Import> {
+        let at = self.imports.binary_search_by(|import| import.name.as_str().cmp(name)).ok()?;
+        self.imports.get(at)
+    }
+}
+
+/// An undefined dynamic symbol.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Import {
+    /// The symbol's name.
+    pub name: String,
+    /// The version that it must have.
+    pub version: Option<String>,
+    /// The library that the linker found that version in.
+    pub library: Option<String>,
+    /// Whether the file works without it (`STB_WEAK`).
+    pub weak: bool,
+}
+
+/// A version that a file asks of a library.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct NeededVersion {
+    /// The library, as in `DT_NEEDED`.
+    pub library: String,
+    /// The version, such as `GLIBC_2.38`.
+    pub version: String,
+    /// Whether its absence is only worth a warning (`VER_FLG_WEAK`).
+    pub weak: bool,
 }
 
 /// One entry of `.note.dlopen` (UAPI Group, "ELF dlopen Metadata"): the file opens the first of

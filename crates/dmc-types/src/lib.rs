@@ -5,24 +5,28 @@
 //! the edge where it comes in, and cannot hold a wrong value afterwards. The crate parses, prints
 //! and compares; it opens no file and no socket, and knows no file format of Debian, ELF or OCI.
 
+mod alternative;
 mod arch;
 mod digest;
+mod exports;
 mod facts;
 mod glob;
 mod names;
 mod path;
 mod rule;
 
+pub use alternative::Alternative;
 pub use arch::{Arch, ElfClass, ElfIdent, Endian, OciPlatform, UnknownArch};
 pub use digest::{Checksum, DigestError, Sha256, Sha512};
+pub use exports::Exports;
 pub use facts::{
-    DlopenNote, DlopenPriority, ElfFacts, Entry, EntryKind, FileFacts, Nature, PackageFacts,
-    Shebang,
+    DlopenNote, DlopenPriority, ElfFacts, Entry, EntryKind, FileFacts, Import, Nature,
+    NeededVersion, PackageFacts, Shebang,
 };
 pub use glob::{GlobError, PathGlob};
 pub use names::{NameError, PackageName, SoName, Suite, TemplateName};
 pub use path::{ImagePath, PathError};
-pub use rule::{Rule, RuleEffect, RuleTrigger};
+pub use rule::{Generated, Rule, RuleEffect, RuleTrigger};
 
 /// Seconds since 1970-01-01T00:00:00Z; the only form in which time passes between the rooms.
 pub type UnixTime = i64;

@@ -1,9 +1,12 @@
 //! Curated knowledge of edges that no ELF header shows.
 //!
 //! Rules are data in `conf/rules/*.toml`. A rule fires for a kept file or package and asks for
-//! more files; the closure records the rule's name as the reason.
+//! more files, for something to be generated, or says that something does not matter; the closure
+//! records the rule's name as the reason.
 
 use crate::{PackageName, PathGlob, SoName};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// One rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,4 +43,21 @@ pub struct RuleEffect {
     pub packages: Vec<PackageName>,
     /// Patterns of files to keep. `{triplet}` has been replaced.
     pub include: Vec<PathGlob>,
+    /// Sentences for the user, told once an image.
+    pub notes: Vec<String>,
+    /// What assembly is to make.
+    pub generate: BTreeSet<Generated>,
+    /// Paths in read-only data of the firing file that need not be in the image; a soname-like
+    /// string is matched as `/SONAME`.
+    pub ignore: Vec<PathGlob>,
+}
+
+/// A file that no package ships and that an image may need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Generated {
+    /// `/etc/ssl/certs`: the bundle and the hash links (update-ca-certificates(8)).
+    CaCertificates,
+    /// `/etc/ld.so.cache` (ldconfig(8)).
+    LdSoCache,
 }

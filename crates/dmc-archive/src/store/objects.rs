@@ -9,7 +9,7 @@ use std::io::{Read, Seek};
 use std::sync::Arc;
 
 // Raised whenever `PackageFacts`, or what the decoder reads into it, changes.
-const FACTS: Kind = Kind { shelf: Shelf::Facts, letter: b'F', version: 2 };
+const FACTS: Kind = Kind { shelf: Shelf::Facts, letter: b'F', version: 3 };
 const PIECE: Kind = Kind { shelf: Shelf::Pieces, letter: b'P', version: 1 };
 const RECORD: Kind = Kind { shelf: Shelf::Records, letter: b'R', version: 1 };
 const ALIAS: Kind = Kind { shelf: Shelf::Records, letter: b'A', version: 1 };

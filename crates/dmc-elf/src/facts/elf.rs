@@ -2,7 +2,8 @@
 
 use super::ElfError;
 use super::image::{Image, Names, at_most, text};
-use super::{dlopen, symbols};
+use super::versions::Versions;
+use super::{dlopen, strings, symbols};
 use dmc_types::ElfFacts;
 use goblin::elf::dynamic::{
     DF_1_NODEFLIB, DT_FLAGS_1, DT_NEEDED, DT_RPATH, DT_RUNPATH, DT_SONAME, DT_STRSZ, DT_STRTAB,
@@ -19,16 +20,11 @@ const LONGEST_NAME: usize = 4096;
 pub fn read(bytes: &[u8]) -> Result<ElfFacts, ElfError> {
     let image = Image::open(bytes)?;
     let mut facts = ElfFacts {
-        ident: image.ident(),
-        soname: None,
-        needed: Vec::new(),
-        rpath: Vec::new(),
-        runpath: Vec::new(),
-        no_default_lib: false,
         interp: interp(&image)?,
         dlopen: dlopen::read(&image)?,
-        imports: Vec::new(),
+        ..ElfFacts::new(image.ident())
     };
+    (facts.sonames, facts.paths) = strings::read(&image);
     let entries = dynamic(&image)?;
     if entries.is_empty() {
         return Ok(facts);
@@ -49,7 +45,13 @@ pub fn read(bytes: &[u8]) -> Result<ElfFacts, ElfError> {
     if entries.iter().any(|entry| entry.d_tag == DT_RUNPATH) {
         facts.rpath.clear();
     }
-    facts.imports = symbols::undefined(&image, &entries, names)?;
+    let versions = Versions::read(&image, &entries, names)?;
+    let symbols = symbols::read(&image, &entries, names, &versions)?;
+    (facts.imports, facts.exports) = (symbols.imports, symbols.exports);
+    (facts.versions_needed, facts.versions_defined) = versions.into_lists();
+    facts.sonames.retain(|name| {
+        !facts.needed.contains(name) && facts.soname.as_deref() != Some(name.as_str())
+    });
     Ok(facts)
 }
 
@@ -112,6 +114,10 @@ mod tests {
             .dlopen(r#"[{"soname":["libq.so.1"],"priority":"required"}]"#)
     }
 
+    fn imports(facts: &ElfFacts) -> Vec<&str> {
+        facts.imports.iter().map(|import| import.name.as_str()).collect()
+    }
+
     #[test]
     fn every_architecture_and_hash_table_is_read_alike() {
         for arch in Arch::ALL {
@@ -129,7 +135,9 @@ mod tests {
                 assert_eq!(facts.soname.as_deref(), Some("libx.so.1"));
                 assert_eq!(facts.needed, ["libz.so.1", "libc.so.6"]);
                 assert_eq!(facts.runpath, ["$ORIGIN", "/opt/lib"]);
-                assert_eq!(facts.imports, ["malloc", "pthread_exit"], "{arch} {built:?}");
+                assert_eq!(imports(&facts), ["malloc", "pthread_exit"], "{arch} {built:?}");
+                assert!(facts.exports.contains("x_open", None), "{arch} {built:?}");
+                assert_eq!(facts.exports.len(), 1);
                 assert_eq!(facts.dlopen[0].sonames, ["libq.so.1"]);
                 assert_eq!(facts.dlopen[0].priority, DlopenPriority::Required);
                 assert_eq!(facts.interp, None);
@@ -141,7 +149,7 @@ mod tests {
     fn relocations_count_symbols_where_nothing_else_does() {
         let program = ElfBuilder::program(Arch::Arm64).needs("libc.so.6").imports("exit");
         let facts = read(&program.without_sections().build()).unwrap();
-        assert_eq!(facts.imports, ["exit"]);
+        assert_eq!(imports(&facts), ["exit"]);
         assert_eq!(facts.interp.as_deref(), Some(loader(Arch::Arm64)));
     }
 

@@ -94,6 +94,17 @@ impl<'a> Image<'a> {
             u32::from_be_bytes(bytes)
         })
     }
+
+    /// The 16-bit number at `offset` of the file.
+    pub(super) fn half(&self, what: &'static str, offset: u64) -> Result<u16, ElfError> {
+        let bytes = self.slice(what, offset, 2)?;
+        let bytes = [bytes[0], bytes[1]];
+        Ok(if self.ctx.is_little_endian() {
+            u16::from_le_bytes(bytes)
+        } else {
+            u16::from_be_bytes(bytes)
+        })
+    }
 }
 
 /// A string table: names that end in NUL, found by their offset.

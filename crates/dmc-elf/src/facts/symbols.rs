@@ -1,13 +1,15 @@
-//! Undefined dynamic symbols: what a file imports.
+//! Dynamic symbols: what a file imports and exports.
 //!
 //! The dynamic section says where the symbol table begins but not how long it is. The section
 //! header `SHT_DYNSYM` says so in nearly every file. Without one: `DT_HASH` counts all symbols;
-//! in `DT_GNU_HASH` the undefined ones come before the first hashed one; and a linker that had
-//! nothing to hash writes a dummy there, so the highest symbol that a relocation names decides.
+//! in `DT_GNU_HASH` the last chain ends with the last symbol; and a linker that had nothing to hash
+//! writes a dummy there, so the highest symbol that a relocation names decides.
 
 use super::ElfError;
 use super::elf::value;
 use super::image::{Image, Names, at_most};
+use super::versions::Versions;
+use dmc_types::{Exports, Import, NeededVersion};
 use goblin::elf::dynamic::{
     DT_GNU_HASH, DT_HASH, DT_JMPREL, DT_PLTREL, DT_PLTRELSZ, DT_REL, DT_RELA, DT_RELASZ, DT_RELSZ,
     DT_SYMTAB, Dyn,
@@ -15,7 +17,9 @@ use goblin::elf::dynamic::{
 use goblin::elf::header::EM_S390;
 use goblin::elf::reloc::RelocSection;
 use goblin::elf::section_header::{SHN_UNDEF, SHT_DYNSYM, SectionHeader};
-use goblin::elf::sym::{Sym, Symtab};
+use goblin::elf::sym::{
+    STB_GLOBAL, STB_WEAK, STT_FILE, STT_SECTION, STV_DEFAULT, STV_PROTECTED, Sym, Symtab,
+};
 
 const WHAT: &str = "its dynamic symbol table";
 /// C++ has names of some kilobytes.
@@ -23,14 +27,23 @@ const LONGEST_SYMBOL: usize = 64 * 1024;
 /// All names together. Symbols may share one long string, so the file's size is no bound.
 const MOST_SYMBOL_BYTES: u64 = 16 * 1024 * 1024;
 
-/// Names of undefined dynamic symbols, sorted, each once.
-pub(super) fn undefined(
+/// What a file's dynamic symbols say.
+pub(super) struct Symbols {
+    /// Undefined ones, sorted by name, each name once.
+    pub(super) imports: Vec<Import>,
+    /// Those that others can bind to.
+    pub(super) exports: Exports,
+}
+
+/// Reads the dynamic symbol table. A file without one has no symbols.
+pub(super) fn read(
     image: &Image,
     entries: &[Dyn],
     names: Names,
-) -> Result<Vec<String>, ElfError> {
+    versions: &Versions,
+) -> Result<Symbols, ElfError> {
     let Some(address) = value(entries, DT_SYMTAB) else {
-        return Ok(Vec::new());
+        return Ok(Symbols { imports: Vec::new(), exports: Exports::default() });
     };
     let offset = image.offset_of(WHAT, address)?;
     let count = count(image, entries, offset)?;
@@ -40,19 +53,49 @@ pub(super) fn undefined(
     let at = usize::try_from(offset).unwrap_or(usize::MAX);
     let count = usize::try_from(count).unwrap_or(usize::MAX);
     let table = Symtab::parse(image.bytes, at, count, image.ctx).map_err(bad)?;
-    let mut found: Vec<&[u8]> = Vec::new();
-    let mut total = 0;
-    for symbol in table.iter().filter(|symbol| symbol.st_shndx == SHN_UNDEF as usize) {
+    let (mut imports, mut exports, mut total) = (Vec::new(), Vec::new(), 0);
+    for (index, symbol) in table.iter().enumerate() {
+        let undefined = symbol.st_shndx == SHN_UNDEF as usize;
+        if !undefined && !is_exported(&symbol) {
+            continue;
+        }
         let name = names.get("a dynamic symbol", symbol.st_name as u64, LONGEST_SYMBOL)?;
         total += name.len() as u64;
         at_most("bytes of symbol names", total, MOST_SYMBOL_BYTES)?;
-        if !name.is_empty() {
-            found.push(name);
+        // Symbols in other letters than UTF-8 have no Debian package; nothing could ask for them.
+        let Ok(name) = std::str::from_utf8(name) else { continue };
+        if name.is_empty() {
+        } else if undefined {
+            imports.push(import(name, versions.needed(index), symbol.st_bind() == STB_WEAK));
+        } else {
+            exports.push((name, versions.defined(index)));
         }
     }
-    found.sort_unstable();
-    found.dedup();
-    Ok(found.into_iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect())
+    imports.sort_unstable();
+    // A strong reference counts, should there be two of one name.
+    imports.dedup_by(|next, first| {
+        let twice = next.name == first.name;
+        first.weak &= !twice || next.weak;
+        twice
+    });
+    Ok(Symbols { imports, exports: Exports::new(exports) })
+}
+
+fn import(name: &str, needed: Option<&NeededVersion>, weak: bool) -> Import {
+    Import {
+        name: name.to_owned(),
+        version: needed.map(|needed| needed.version.clone()),
+        library: needed.map(|needed| needed.library.clone()),
+        weak,
+    }
+}
+
+/// Whether the loader binds references of other files to this definition.
+fn is_exported(symbol: &Sym) -> bool {
+    const GNU_UNIQUE: u8 = 10;
+    matches!(symbol.st_bind(), STB_GLOBAL | STB_WEAK | GNU_UNIQUE)
+        && matches!(symbol.st_visibility(), STV_DEFAULT | STV_PROTECTED)
+        && !matches!(symbol.st_type(), STT_SECTION | STT_FILE)
 }
 
 fn count(image: &Image, entries: &[Dyn], table: u64) -> Result<u64, ElfError> {
@@ -63,7 +106,7 @@ fn count(image: &Image, entries: &[Dyn], table: u64) -> Result<u64, ElfError> {
         return counted_by_hash(image, address);
     }
     if let Some(address) = value(entries, DT_GNU_HASH)
-        && let Some(count) = before_gnu_hashed(image, address)?
+        && let Some(count) = counted_by_gnu_hash(image, address)?
     {
         return Ok(count);
     }
@@ -94,20 +137,25 @@ fn counted_by_hash(image: &Image, address: u64) -> Result<u64, ElfError> {
     image.word(WHAT, nchain).map(u64::from)
 }
 
-/// The first hashed symbol's index; none where the table hashes nothing.
-fn before_gnu_hashed(image: &Image, address: u64) -> Result<Option<u64>, ElfError> {
+/// One more than the last hashed symbol, whose chain is that of the highest bucket; none where the
+/// table hashes nothing.
+fn counted_by_gnu_hash(image: &Image, address: u64) -> Result<Option<u64>, ElfError> {
     const WHAT: &str = "its GNU hash table";
     let offset = image.offset_of(WHAT, address)?;
     let word = |at: u64| image.word(WHAT, offset.saturating_add(at)).map(u64::from);
     let (buckets, first, bloom) = (word(0)?, word(4)?, word(8)?);
     let start = 16 + bloom * if image.is_64() { 8 } else { 4 };
     image.slice(WHAT, offset.saturating_add(start), buckets * 4)?;
+    let mut last = 0;
     for bucket in 0..buckets {
-        if word(start + bucket * 4)? != 0 {
-            return Ok(Some(first));
-        }
+        last = last.max(word(start + bucket * 4)?);
     }
-    Ok(None)
+    let Some(mut hashed) = last.checked_sub(first).filter(|_| last > 0) else { return Ok(None) };
+    // The chain ends at a hash with its lowest bit set, or with the file.
+    while word(start + buckets * 4 + hashed * 4)? & 1 == 0 {
+        hashed += 1;
+    }
+    Ok(Some(first + hashed + 1))
 }
 
 fn counted_by_relocations(image: &Image, entries: &[Dyn]) -> Result<u64, ElfError> {

@@ -87,7 +87,7 @@ impl Walk {
             self.need_library(path, names, EdgeKind::Dlopen(feature), hard);
         }
         self.fire(path, package, |when| match when {
-            RuleTrigger::Import(symbol) => elf.imports.binary_search(symbol).is_ok(),
+            RuleTrigger::Import(symbol) => elf.import(symbol).is_some(),
             RuleTrigger::Needs(soname) => elf.needed.iter().any(|needed| needed == soname.as_str()),
             RuleTrigger::Path(_) | RuleTrigger::Package(_) => false,
         });

@@ -17,6 +17,7 @@ use crate::closure::{Closure, Edge, EdgeKind, Kept, Note, contents};
 use crate::universe::{Place, Universe};
 use dmc_types::{
     Arch, EntryKind, FileFacts, ImagePath, Nature, PackageFacts, PackageName, PathGlob, Rule,
+    Shebang,
 };
 use need::Task;
 use std::collections::{BTreeSet, VecDeque};
@@ -42,6 +43,8 @@ pub struct Start {
     pub copied: Vec<ImagePath>,
     /// Curated edges.
     pub rules: Vec<Rule>,
+    /// Scripts that the template itself places, with their first lines and words.
+    pub scripts: Vec<(ImagePath, Shebang)>,
 }
 
 /// A walk under way.
@@ -122,12 +125,12 @@ impl Walk {
     pub fn answer(&mut self, need: &Need, answer: Answer) -> Result<(), WalkError> {
         match answer {
             Answer::Later => Ok(()),
-            Answer::Package(facts) if !self.seen.contains(&facts.package) => {
-                self.universe.admit(facts);
+            Answer::Package { facts, alternatives } if !self.seen.contains(&facts.package) => {
+                self.universe.admit(facts, alternatives);
                 Ok(())
             }
             // The need arose although this package was at hand.
-            Answer::Package(_) | Answer::Nowhere => self.give_up(need),
+            Answer::Package { .. } | Answer::Nowhere => self.give_up(need),
         }
     }
 

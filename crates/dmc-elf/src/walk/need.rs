@@ -1,7 +1,9 @@
 //! What a walk asks its caller for, and what it still has to do.
 
 use crate::closure::{Edge, EdgeKind};
-use dmc_types::{Arch, EntryKind, ImagePath, Nature, PackageFacts, PackageName, PathGlob, SoName};
+use dmc_types::{
+    Alternative, Arch, EntryKind, ImagePath, Nature, PackageFacts, PackageName, PathGlob, SoName,
+};
 use std::sync::Arc;
 
 /// A request to the walk's caller.
@@ -65,11 +67,23 @@ fn may_be_library(kind: &EntryKind, arch: Arch) -> bool {
 #[derive(Debug, Clone)]
 pub enum Answer {
     /// A package that meets the need.
-    Package(Arc<PackageFacts>),
+    Package {
+        /// The package.
+        facts: Arc<PackageFacts>,
+        /// What its maintainer scripts tell update-alternatives.
+        alternatives: Vec<Alternative>,
+    },
     /// No package does.
     Nowhere,
     /// Not yet sought: other answers of this round may meet it.
     Later,
+}
+
+impl Answer {
+    /// A package that registers no alternatives.
+    pub fn package(facts: Arc<PackageFacts>) -> Self {
+        Self::Package { facts, alternatives: Vec::new() }
+    }
 }
 
 impl Need {

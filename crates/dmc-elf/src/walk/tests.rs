@@ -1,8 +1,8 @@
 use super::*;
 use crate::closure::EdgeKind;
 use dmc_types::{
-    DlopenNote, DlopenPriority, ElfFacts, Entry, FileFacts, RuleEffect, RuleTrigger, Sha256,
-    Shebang,
+    DlopenNote, DlopenPriority, ElfFacts, Entry, FileFacts, Import, RuleEffect, RuleTrigger,
+    Sha256, Shebang,
 };
 use std::collections::BTreeMap;
 
@@ -30,18 +30,15 @@ fn link(target: &str) -> EntryKind {
 
 fn elf(needed: &[&str], change: impl FnOnce(&mut ElfFacts)) -> EntryKind {
     let mut facts = ElfFacts {
-        ident: Arch::Amd64.elf(),
-        soname: None,
         needed: needed.iter().map(ToString::to_string).collect(),
-        rpath: vec![],
-        runpath: vec![],
-        no_default_lib: false,
-        interp: None,
-        dlopen: vec![],
-        imports: vec![],
+        ..ElfFacts::new(Arch::Amd64.elf())
     };
     change(&mut facts);
     file(Nature::Elf(Box::new(facts)))
+}
+
+fn import(name: &str) -> Import {
+    Import { name: name.to_owned(), version: None, library: None, weak: false }
 }
 
 fn package(package: &str, entries: &[(&str, EntryKind)]) -> Arc<PackageFacts> {
@@ -76,6 +73,7 @@ fn start(packages: &[&str], roots: &[&str]) -> Start {
         exclude: vec![],
         copied: vec![],
         rules: vec![],
+        scripts: vec![],
     }
 }
 
@@ -89,7 +87,7 @@ fn walk(start: Start, archive: &[Arc<PackageFacts>]) -> Result<Closure, WalkErro
         }
         for need in needs {
             let found = archive.iter().find(|facts| need.want.is_met_by(facts, Arch::Amd64));
-            let answer = found.map_or(Answer::Nowhere, |facts| Answer::Package(Arc::clone(facts)));
+            let answer = found.map_or(Answer::Nowhere, |facts| Answer::package(Arc::clone(facts)));
             walk.answer(&need, answer)?;
         }
     }
@@ -191,7 +189,7 @@ fn a_rule_fires_for_an_imported_symbol() {
         },
     };
     let library = format!("{LIB}/libgcc_s.so.1");
-    for (imports, wanted) in [(vec!["pthread_exit".to_owned()], true), (vec![], false)] {
+    for (imports, wanted) in [(vec![import("pthread_exit")], true), (vec![], false)] {
         let archive = [
             package("prog", &[("/usr/bin/prog", elf(&[], |facts| facts.imports = imports))]),
             package("libgcc-s1", &[(&library, elf(&[], |_| {}))]),
@@ -207,6 +205,7 @@ fn scripts_bring_their_interpreter_and_its_own_interpreter() {
         file(Nature::Script(Shebang {
             interpreter: interpreter.into(),
             argument: argument.map(|text| text.as_bytes().to_vec()),
+            words: vec![],
         }))
     };
     let archive = [

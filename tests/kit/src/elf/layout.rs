@@ -200,7 +200,8 @@ fn header(elf: &ElfBuilder, words: Words, segments: usize, pieces: &[Piece], out
 }
 
 fn program_header(words: Words, kind: u32, offset: u64, size: u64, out: &mut Vec<u8>) {
-    const READ_WRITE: u32 = 6;
+    // Nothing runs; what is loaded at all counts as read-only data.
+    let flags = if kind == PT_LOAD { 4 } else { 6 };
     let alignment = match kind {
         PT_LOAD => 0x10000,
         PT_INTERP => 1,
@@ -209,13 +210,13 @@ fn program_header(words: Words, kind: u32, offset: u64, size: u64, out: &mut Vec
     };
     words.word(out, kind);
     if words.wide {
-        words.word(out, READ_WRITE);
+        words.word(out, flags);
     }
     for value in [offset, offset, offset, size, size] {
         words.long(out, value);
     }
     if !words.wide {
-        words.word(out, READ_WRITE);
+        words.word(out, flags);
     }
     words.long(out, alignment);
 }
