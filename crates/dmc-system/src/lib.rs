@@ -4,3 +4,10 @@
 //! loader's cache are worked out here from declarations that packages ship, and from those
 //! statements of their scripts that a small grammar covers; every other statement is reported.
 //! Pure: bytes and facts in, values out.
+
+mod certificates;
+
+pub use certificates::{
+    BUNDLE, CERTIFICATE_FOLDERS, CertificateError, LONGEST_CERTIFICATE, TRUST_FOLDER, TrustStore,
+    is_certificate, trust_store,
+};

@@ -7,6 +7,7 @@
 //! newest time of any package in the image, so that the tree depends on nothing but its inputs.
 
 mod accounts;
+mod certificates;
 mod dpkg;
 
 use dmc_elf::{Closure, Kept};
@@ -14,6 +15,7 @@ use dmc_image::{
     Content, ContentSource, FileTree, Node, NodeKind, SealedTree, SourceError, StoredContent,
     TreeError,
 };
+use dmc_system::CertificateError;
 use dmc_template::{ArchTemplate, Piece, Placed};
 use dmc_types::{EntryKind, ImagePath, PackageFacts, PackageName, PathError, Sha256, UnixTime};
 use sha2::Digest as _;
@@ -57,6 +59,9 @@ pub enum AssembleError {
         #[source]
         source: TreeError,
     },
+    /// A file of trusted certificates holds none.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
     /// A name that was made up of a package's or template's name is no path.
     #[error(transparent)]
     Path(#[from] PathError),
@@ -71,6 +76,7 @@ impl AssembleError {
                 "run the same command again; what is damaged in the store is made anew"
             }
             Self::Tree { .. } => "correct the template, or `exclude` the file",
+            Self::Certificate(error) => error.hint(),
             Self::Path(_) => "correct the name",
         };
         hint.to_owned()
@@ -115,6 +121,7 @@ pub(crate) fn assemble(
     layout.record_packages(closure, &shipped)?;
     layout.write_accounts(closure)?;
     layout.place(closure)?;
+    layout.trust()?;
     let failed = |source| AssembleError::Tree { template: template.name.to_string(), source };
     let tree = layout.tree.seal(layout.time).map_err(failed)?;
     Ok(Assembled { tree, time: layout.time, shadowed: layout.shadowed, lowered: layout.lowered })
@@ -270,14 +277,18 @@ impl Layout<'_> {
 
     /// The contents of a file that the walk found to be copied.
     fn read(&self, path: &ImagePath, closure: &Closure) -> Result<Vec<u8>, AssembleError> {
-        let kept = closure.copied.get(path);
-        let Some(NodeKind::File(Content::Stored(content))) = kept.map(stored) else {
-            return Err(self.missing(path));
-        };
+        match closure.copied.get(path).map(stored) {
+            Some(NodeKind::File(Content::Stored(content))) => self.fetch(path, &content),
+            _ => Err(self.missing(path)),
+        }
+    }
+
+    /// The contents of a file in the store.
+    fn fetch(&self, path: &ImagePath, content: &StoredContent) -> Result<Vec<u8>, AssembleError> {
         let mut bytes = Vec::new();
         let object = content.object;
         let failed = |source| AssembleError::Contents { path: path.clone(), object, source };
-        self.contents.append(&content, &mut bytes).map_err(failed)?;
+        self.contents.append(content, &mut bytes).map_err(failed)?;
         // What goes into a layer as it is, is checked there; this is worked on before.
         if <[u8; 32]>::from(sha2::Sha256::digest(&bytes)) != *content.digest.as_bytes() {
             return Err(failed("its digest is not what it was when it was stored".into()));
