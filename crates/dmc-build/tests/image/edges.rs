@@ -12,7 +12,7 @@ const MAY_USE: [(&str, &[&str]); 10] = [
     ("dmc-deb", &["dmc-types"]),
     ("dmc-elf", &["dmc-types"]),
     ("dmc-system", &["dmc-types", "dmc-deb"]),
-    ("dmc-verify", &["dmc-types"]),
+    ("dmc-verify", &["dmc-types", "dmc-elf"]),
     ("dmc-template", &["dmc-types"]),
     ("dmc-image", &["dmc-types"]),
     ("dmc-archive", &["dmc-types", "dmc-deb", "dmc-elf"]),
