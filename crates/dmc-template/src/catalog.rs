@@ -5,8 +5,10 @@
 
 use crate::family::{Family, Part};
 use crate::overlay;
+use crate::schema::TemplateFile;
+use crate::template::TestFolder;
 use crate::text;
-use crate::{Template, TemplateError, nearest};
+use crate::{Template, TemplateError, TestFile, nearest};
 use dmc_types::TemplateName;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -230,13 +232,49 @@ impl Reading {
 
 fn read_part(name: TemplateName, folder: TemplateFolder) -> Result<Part, TemplateError> {
     let TemplateFolder { files, origin, .. } = folder;
+    let (tests, files): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        files.into_iter().partition(|(path, _)| path.starts_with(overlay::TESTS));
     let Some(toml) = files.get(overlay::TEXT) else {
         return Err(TemplateError::NoText { origin });
     };
     let file = text::read(&format!("{origin}/{}", overlay::TEXT), toml)?;
+    let test_folder = Arc::new(test_folder(tests));
+    check_test_files(&name, &file, &test_folder)?;
     let bytes = in_one_row(&name, &files);
     let overlay = overlay::read(&origin, files)?;
-    Ok(Part { name, file, overlay, above: BTreeSet::new(), bytes })
+    Ok(Part { name, file, overlay, test_folder, above: BTreeSet::new(), bytes })
+}
+
+fn test_folder(files: BTreeMap<String, Vec<u8>>) -> TestFolder {
+    let below = files.into_iter().filter_map(|(path, bytes)| {
+        let path = path.strip_prefix(overlay::TESTS)?.to_owned();
+        Some((path, Arc::from(bytes)))
+    });
+    TestFolder(below.collect())
+}
+
+/// Tests mount only what is there.
+fn check_test_files(
+    name: &TemplateName,
+    file: &TemplateFile,
+    folder: &TestFolder,
+) -> Result<(), TemplateError> {
+    for test in &file.test {
+        let scenes = test.companions.iter().map(|it| &it.scene).chain([&test.scene]);
+        for mounted in scenes.flat_map(|scene| scene.files.values()) {
+            if let TestFile::Named(text) = mounted
+                && folder.find(mounted).is_empty()
+            {
+                return Err(TemplateError::UnknownTestFile {
+                    template: name.clone(),
+                    test: test.name.clone(),
+                    file: text.clone(),
+                    nearest: nearest(text, folder.0.keys().map(String::as_str)).map(str::to_owned),
+                });
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Names and contents, each after its length, so that no two folders give the same bytes.

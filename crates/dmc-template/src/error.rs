@@ -128,6 +128,20 @@ pub enum TemplateError {
         /// What was probably meant.
         nearest: Option<String>,
     },
+    /// A test mounts a file that is not there.
+    #[error(
+        "template `{template}`: the test `{test}` names `{file}`, which `tests/` does not hold"
+    )]
+    UnknownTestFile {
+        /// The template.
+        template: TemplateName,
+        /// The test.
+        test: String,
+        /// The file.
+        file: String,
+        /// What was probably meant.
+        nearest: Option<String>,
+    },
     /// Two users, or two groups, have one number, or one name has two numbers.
     #[error("template `{template}`: {first} and {second} cannot both be")]
     AccountClash {
@@ -167,15 +181,21 @@ impl TemplateError {
             Self::UnknownParent { nearest, .. } => nearest::hint(nearest.as_deref(), []),
             Self::UnknownAccount { nearest, .. } => nearest::hint(nearest.as_deref(), [])
                 .or_else(|| Some("define it under [[users]], or take it by `accounts`".to_owned())),
+            Self::UnknownTestFile { nearest, .. } => {
+                nearest::hint(nearest.as_deref(), []).or_else(|| {
+                    Some("put it below the template's tests/, or write { text = \"…\" }".to_owned())
+                })
+            }
             Self::BrokenParent { source, .. } => source.hint(),
             Self::Abstract { used_by, .. } if !used_by.is_empty() => {
                 Some(format!("build one that extends it: {}", join_with(used_by, ", ")))
             }
             Self::Abstract { .. } => Some("write a template that extends it".to_owned()),
             Self::NoText { .. } => Some("write one, or remove the folder".to_owned()),
-            Self::StrayFile { .. } => {
-                Some("files of the image go below files/ or private.d/".to_owned())
-            }
+            Self::StrayFile { .. } => Some(
+                "files of the image go below files/ or private.d/, those of tests below tests/"
+                    .to_owned(),
+            ),
             Self::Cycle { .. } => Some("take one of them out of another's `extends`".to_owned()),
             Self::Clash { template, what, .. } => {
                 Some(format!("set {what} in `{template}` to say which it is"))

@@ -6,7 +6,7 @@
 use crate::accounts::Accounts;
 use crate::overlay::OverlayFile;
 use crate::schema::{Package, TemplateFile};
-use crate::template::{RawImage, RawPlaced};
+use crate::template::{RawImage, RawPlaced, TemplateTest, TestFolder};
 use crate::words::{ArchPath, Mode, OwnerText};
 use crate::{Owner, Template, TemplateError};
 use dmc_types::{Arch, TemplateName};
@@ -20,6 +20,8 @@ pub(crate) struct Part {
     pub(crate) name: TemplateName,
     pub(crate) file: TemplateFile,
     pub(crate) overlay: BTreeMap<ArchPath, OverlayFile>,
+    /// What its tests use.
+    pub(crate) test_folder: Arc<TestFolder>,
     /// Everything that it extends, directly or not.
     pub(crate) above: BTreeSet<TemplateName>,
     /// Its text and overlay files, in one row of bytes.
@@ -144,9 +146,25 @@ impl<'a> Family<'a> {
             accounts: self.append(|part| &part.file.accounts),
             users: accounts.users,
             groups: accounts.groups,
-            tests: self.append(|part| &part.file.test),
+            tests: self.tests(),
             digest_input: self.parts.iter().flat_map(|part| part.bytes.iter().copied()).collect(),
         })
+    }
+
+    /// All parts' tests, in order. Of two with one name the later takes the earlier's place.
+    fn tests(&self) -> Vec<TemplateTest> {
+        let mut tests: Vec<TemplateTest> = Vec::new();
+        for part in &self.parts {
+            for test in &part.file.test {
+                let own =
+                    TemplateTest { test: test.clone(), folder: Arc::clone(&part.test_folder) };
+                match tests.iter_mut().find(|known| known.test.name == test.name) {
+                    Some(known) => *known = own,
+                    None => tests.push(own),
+                }
+            }
+        }
+        tests
     }
 
     /// Packages in the order in which they are first named, each from one archive.

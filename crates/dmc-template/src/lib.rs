@@ -28,9 +28,14 @@ pub use conf::{ThirdParty, Uris};
 pub use error::TemplateError;
 pub use nearest::nearest;
 pub use rules::{RuleError, RuleFile, read_rules};
-pub use schema::{Concat, ConcatPart, Directory, GroupEntry, HealthCheck, HttpTest, Package};
-pub use schema::{RunTest, TemplateFile, Test, TestKind, TextFile, UserEntry};
-pub use template::{ArchTemplate, Group, ImageSettings, Owner, Piece, Placed, Template, User};
+pub use schema::test::{
+    Companion, ExecTest, HttpTest, LogTest, RunTest, Scene, StartTest, StopTest,
+};
+pub use schema::test::{Test, TestFile, TestStep, Texts};
+pub use schema::{Concat, ConcatPart, Directory, GroupEntry, HealthCheck, Package};
+pub use schema::{TemplateFile, TextFile, UserEntry};
+pub use template::{ArchTemplate, Group, ImageSettings, Owner, Piece, Placed, Template};
+pub use template::{TemplateTest, TestFolder, User};
 pub use text::TextError;
 pub use words::{
     ArchGlob, ArchPath, ArchText, Exec, Gecos, LoginName, LoginPath, Mode, OwnerText, Period, Port,

@@ -17,7 +17,10 @@ pub(crate) struct OverlayFile {
 /// The text of a template.
 pub(crate) const TEXT: &str = "template.toml";
 
-/// Sorts the files of a folder; `template.toml`, README files and `tests/` stay out.
+/// The folder of what tests use; nothing of it goes into the image.
+pub(crate) const TESTS: &str = "tests/";
+
+/// Sorts the files of a folder; `template.toml`, README files stay out.
 pub(crate) fn read(
     origin: &str,
     files: BTreeMap<String, Vec<u8>>,
@@ -28,7 +31,6 @@ pub(crate) fn read(
         let (path, private) = match file.split_once('/') {
             Some(("files", path)) => (path, false),
             Some(("private.d", path)) => (path, true),
-            Some(("tests", _)) => continue,
             None if file == TEXT || file.starts_with("README") => continue,
             _ => return Err(TemplateError::StrayFile { origin: origin.to_owned(), file }),
         };

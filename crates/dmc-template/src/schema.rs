@@ -7,12 +7,16 @@ use crate::words::{
     ArchGlob, ArchPath, ArchText, Exec, Gecos, LoginName, LoginPath, Mode, OwnerText, Period, Port,
     Signal, Variable,
 };
-use dmc_types::{NameError, PackageName, TemplateName};
+use dmc_types::{PackageName, TemplateName};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 use std::fmt;
+
+pub(crate) mod test;
+
+use test::Test;
 
 /// The whole of a `template.toml`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -270,84 +274,4 @@ pub struct HealthCheck {
     pub retries: Option<u32>,
     /// Time for starting, during which failures do not count.
     pub start_period: Option<Period>,
-}
-
-/// A test of the running image.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "TestTable")]
-pub struct Test {
-    /// What holds, in a sentence.
-    pub name: String,
-    /// How it is found out.
-    pub kind: TestKind,
-}
-
-/// How a test finds out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TestKind {
-    /// A page that the running container serves.
-    Http(HttpTest),
-    /// A run of the image with arguments of its own.
-    Run(RunTest),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct TestTable {
-    name: String,
-    http: Option<HttpTest>,
-    run: Option<RunTest>,
-}
-
-impl TryFrom<TestTable> for Test {
-    type Error = NameError;
-
-    fn try_from(table: TestTable) -> Result<Self, NameError> {
-        let kind = match (table.http, table.run) {
-            (Some(http), None) => TestKind::Http(http),
-            (None, Some(run)) => TestKind::Run(run),
-            _ => {
-                let rule = "it has either `http` or `run`";
-                return Err(NameError { text: table.name, kind: "test", rule });
-            }
-        };
-        Ok(Self { name: table.name, kind })
-    }
-}
-
-/// A page to ask for.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct HttpTest {
-    /// The container's port.
-    pub port: u16,
-    /// What is asked for; `/` where none is given.
-    #[serde(default = "slash")]
-    pub path: String,
-    /// The answer's status; 200 where none is given.
-    #[serde(default = "found")]
-    pub status: u16,
-    /// Text that the answer's body holds.
-    pub contains: Option<String>,
-}
-
-fn slash() -> String {
-    "/".to_owned()
-}
-
-const fn found() -> u16 {
-    200
-}
-
-/// A container that runs once.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RunTest {
-    /// Arguments in place of `cmd`.
-    pub args: Vec<String>,
-    /// The exit status.
-    #[serde(default)]
-    pub status: i32,
-    /// Text that standard output or standard error holds.
-    pub contains: Option<String>,
 }

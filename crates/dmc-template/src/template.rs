@@ -2,7 +2,7 @@
 
 use crate::schema::ConcatPart;
 use crate::words::{ArchGlob, ArchPath, ArchText, Variable};
-use crate::{Exec, HealthCheck, Package, Port, Signal, TemplateError, Test};
+use crate::{Exec, HealthCheck, Package, Port, Signal, TemplateError, Test, TestFile};
 use dmc_types::{Arch, ImagePath, PackageName, PathError, PathGlob, TemplateName};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -30,8 +30,39 @@ pub struct Template {
     pub(crate) users: Vec<User>,
     pub(crate) groups: Vec<Group>,
     pub(crate) image: RawImage,
-    pub(crate) tests: Vec<Test>,
+    pub(crate) tests: Vec<TemplateTest>,
     pub(crate) digest_input: Vec<u8>,
+}
+
+/// A test, with the files that it may name.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TemplateTest {
+    /// The test.
+    pub test: Test,
+    /// The files.
+    pub folder: Arc<TestFolder>,
+}
+
+/// What lies in the `tests/` of the template that wrote a test.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TestFolder(pub(crate) BTreeMap<String, Arc<[u8]>>);
+
+impl TestFolder {
+    /// What a test mounts: the contents by their path below it, which is empty for a single file.
+    /// Nothing where the folder has no such file.
+    pub fn find<'a>(&'a self, file: &'a TestFile) -> Vec<(&'a str, &'a [u8])> {
+        match file {
+            TestFile::Text(text) => vec![("", text.as_bytes())],
+            TestFile::Named(name) => {
+                let below = |(path, bytes): (&'a String, &'a Arc<[u8]>)| {
+                    let rest = path.strip_prefix(name.as_str())?;
+                    let rest = if rest.is_empty() { rest } else { rest.strip_prefix('/')? };
+                    Some((rest, bytes.as_ref()))
+                };
+                self.0.iter().filter_map(below).collect()
+            }
+        }
+    }
 }
 
 /// [`Placed`] with placeholders.
@@ -237,8 +268,9 @@ impl Template {
         &self.parts
     }
 
-    /// What must hold of the running image; parents' tests first.
-    pub fn tests(&self) -> &[Test] {
+    /// What must hold of the running image; parents' tests first. A test takes the place of a
+    /// parent's with the same name.
+    pub fn tests(&self) -> &[TemplateTest] {
         &self.tests
     }
 
@@ -248,7 +280,7 @@ impl Template {
     }
 
     /// Bytes that change whenever anything changes that the image could depend on: the texts and
-    /// overlay files of all parts as they stand. Same files, same bytes.
+    /// overlay files of all parts as they stand, without `tests/`. Same files, same bytes.
     pub fn digest_input(&self) -> &[u8] {
         &self.digest_input
     }

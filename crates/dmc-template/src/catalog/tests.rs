@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Owner, Piece, Placed};
+use crate::{Owner, Piece, Placed, TestStep};
 use dmc_types::{Arch, ImagePath};
 
 mod bad;
@@ -223,4 +223,68 @@ fn files_are_put_together_from_packages_files_and_text() {
     let wanted = [Piece::Text("use x;\n".into()), Piece::File(path("/usr/lib/arm64/y.sql"))];
     assert_eq!((parts.as_slice(), *mode, owner.uid), (&wanted[..], 0o640, 0));
     assert_eq!(placed[&path("/x.sql")].sources(), [&path("/usr/lib/arm64/y.sql")]);
+}
+
+#[test]
+fn tests_are_read_as_they_are_written() {
+    let text = r#"
+[[test]]
+name = "It serves"
+http = { port = 8080, contains = "Welcome", lacks = ["a", "b"] }
+
+[[test]]
+name = "It lasts"
+env = { WORD = "x" }
+files = { "/run/key" = "key.txt", "/app" = "app/", "/run/word" = { text = "y" } }
+companions = [{ template = "web", env = { A = "b" } }]
+steps = [
+    { exec = { args = ["true"], in = "web", within = "5s" } },
+    { stop = {} },
+    { start = { env = { WORD = "z" } } },
+]
+"#;
+    let it = with_file(folder("it", text), "tests/key.txt", b"secret");
+    let it = with_file(with_file(it, "tests/app/main", b"1"), "tests/app/lib/x", b"2");
+    let catalog = Catalog::read(vec![it]);
+    let tests = catalog.get("it").unwrap().tests();
+    assert!(matches!(&tests[0].test.steps[..], [TestStep::Http(http)]
+        if http.status == 200 && http.path == "/" && http.lacks.0 == ["a", "b"]));
+    let lasts = &tests[1];
+    assert!(matches!(
+        &lasts.test.steps[..],
+        [TestStep::Exec(_), TestStep::Stop(_), TestStep::Start(_)]
+    ));
+    assert_eq!(lasts.test.companions[0].template.as_str(), "web");
+    let mounted: Vec<_> =
+        lasts.test.scene.files.values().map(|file| lasts.folder.find(file)).collect();
+    let wanted: [&[(&str, &[u8])]; 3] =
+        [&[("lib/x", b"2"), ("main", b"1")], &[("", b"secret")], &[("", b"y")]];
+    assert_eq!(mounted, wanted);
+}
+
+#[test]
+fn a_childs_test_replaces_its_parents_of_that_name() {
+    let test = |name: &str, port: u16| {
+        format!("[[test]]\nname = \"{name}\"\nhttp = {{ port = {port} }}\n")
+    };
+    let parent = test("a", 1) + &test("b", 2);
+    let child = format!("extends = [\"parent\"]\n{}{}", test("c", 3), test("a", 4));
+    let catalog = catalog(&[("parent", &parent), ("child", &child)]);
+    let ports = catalog.get("child").unwrap().tests().iter().map(|it| match &it.test.steps[0] {
+        TestStep::Http(http) => (it.test.name.as_str(), http.port),
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(ports.collect::<Vec<_>>(), [("a", 4), ("b", 2), ("c", 3)]);
+}
+
+#[test]
+fn what_tests_use_is_no_part_of_the_image() {
+    let text = "[[test]]\nname = \"a\"\nfiles = { \"/x\" = \"x\" }\nrun = {}";
+    let read = |bytes: &[u8]| {
+        let catalog = Catalog::read(vec![with_file(folder("it", text), "tests/x", bytes)]);
+        let template = catalog.get("it").unwrap().clone();
+        assert_eq!(template.placed.len(), 0);
+        template.digest_input
+    };
+    assert_eq!(read(b"1"), read(b"2"));
 }

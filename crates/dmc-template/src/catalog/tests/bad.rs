@@ -104,6 +104,10 @@ fn a_wrong_value_is_shown_with_its_line() {
         ("user name", "user = \"Nginx\""),
         ("gecos", "users = [{ name = \"x\", uid = 1, gecos = \"a:b\" }]"),
         ("test of nothing", "[[test]]\nname = \"It works\""),
+        ("test of two things", "[[test]]\nname = \"x\"\nhttp = { port = 1 }\nrun = {}"),
+        ("step of nothing", "[[test]]\nname = \"x\"\nsteps = [{}]"),
+        ("step of another kind", "[[test]]\nname = \"x\"\nsteps = [{ curl = {} }]"),
+        ("file that is not there", "[[test]]\nname = \"x\"\nfiles = { \"/x\" = \"y\" }\nrun = {}"),
         ("variable", "environment = { \"A=B\" = \"c\" }"),
     ]);
     insta::assert_snapshot!(shown, @r#"
@@ -176,8 +180,25 @@ fn a_wrong_value_is_shown_with_its_line() {
       3 | users = [{ name = "x", uid = 1, gecos = "a:b" }]
 
     # test of nothing
-    templates/it/template.toml, line 3: `It works` is not a test: it has either `http` or `run`
+    templates/it/template.toml, line 3: `It works` is not a test: it has one of `http`, `run`, `exec`, `log` and `stop`, or `steps`
       3 | [[test]]
+
+    # test of two things
+    templates/it/template.toml, line 3: `x` is not a test: it has one of `http`, `run`, `exec`, `log` and `stop`, or `steps`
+      3 | [[test]]
+
+    # step of nothing
+    templates/it/template.toml, line 5: `{ … }` is not a step of a test: it has one of `http`, `exec`, `run`, `log`, `stop` and `start`
+      5 | steps = [{}]
+
+    # step of another kind
+    templates/it/template.toml, line 5: unknown key `curl`
+      5 | steps = [{ curl = {} }]
+      hint: known are http, exec, run, log, stop, start
+
+    # file that is not there
+    template `it`: the test `x` names `y`, which `tests/` does not hold
+      hint: put it below the template's tests/, or write { text = "…" }
 
     # variable
     templates/it/template.toml, line 3: `A=B` is not a name of an environment variable: text without `=` and control signs
@@ -361,7 +382,7 @@ fn a_wrong_folder_is_named() {
         .collect();
     insta::assert_snapshot!(shown.join("\n\n"), @r#"
     the folder templates/it holds `file/etc/x`, which goes nowhere
-      hint: files of the image go below files/ or private.d/
+      hint: files of the image go below files/ or private.d/, those of tests below tests/
 
     the overlay of templates/it cannot hold `files/../x`
       cause: `/../x` is not a path of an image: it has a `.` or `..` part
