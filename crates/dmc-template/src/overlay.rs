@@ -20,7 +20,7 @@ pub(crate) const TEXT: &str = "template.toml";
 /// The folder of what tests use; nothing of it goes into the image.
 pub(crate) const TESTS: &str = "tests/";
 
-/// Sorts the files of a folder; `template.toml`, README files stay out.
+/// Sorts the files of a folder; `template.toml` and README files stay out.
 pub(crate) fn read(
     origin: &str,
     files: BTreeMap<String, Vec<u8>>,
