@@ -9,7 +9,7 @@ use dmc_elf::WalkError;
 use dmc_image::LayoutError;
 use dmc_image::archive::ArchiveError as ExportError;
 use dmc_image::layout::TagError;
-use dmc_template::{ConfError, RuleError, TemplateError};
+use dmc_template::{ConfError, PackagePattern, RuleError, TemplateError};
 use dmc_types::{Arch, PackageName, TemplateName};
 use std::io;
 
@@ -42,6 +42,18 @@ pub enum BuildError {
         arch: Arch,
         /// Packages with similar names.
         near: Vec<PackageName>,
+    },
+    /// A template's pattern of packages that nothing matches.
+    #[error(
+        "`{pattern}` matches none of the packages that template {template} depends on, on {arch}"
+    )]
+    NoPackageLike {
+        /// The pattern.
+        pattern: PackagePattern,
+        /// The template.
+        template: TemplateName,
+        /// The architecture.
+        arch: Arch,
     },
     /// The closure cannot be completed.
     #[error("template {template}: {why}")]
@@ -174,6 +186,9 @@ impl BuildError {
             Self::UnknownPackage { near, .. } => {
                 let near: Vec<&str> = near.iter().map(PackageName::as_str).collect();
                 Some(format!("similar names: {}", near.join(", ")))
+            }
+            Self::NoPackageLike { .. } => {
+                Some("correct `packages_like`, or name the package under `packages`".to_owned())
             }
             Self::Walk { why, .. } => Some(why.hint()),
             Self::Layout(error) => Some(error.hint().to_owned()),

@@ -103,13 +103,7 @@ pub(crate) async fn build(
 ) -> Result<ImageSummary, BuildError> {
     let arch_template = template.for_arch(packages.arch())?;
     let start = start(&arch_template, workshop.settings.rules(packages.arch())?);
-    let third_party = arch_template
-        .packages
-        .iter()
-        .filter_map(|package| Some((package.name.clone(), package.archive.clone()?)))
-        .collect();
-    let resolved =
-        resolve(&workshop.archive, packages, template.name(), start, third_party).await?;
+    let resolved = resolve(&workshop.archive, packages, &arch_template, start).await?;
     let job = Arc::new(Job {
         workshop: Arc::clone(workshop),
         template: template.clone(),

@@ -10,7 +10,8 @@ use crate::guess::{self, Likelihood};
 use dmc_archive::{Archive, ArchiveError, Candidate, Packages};
 use dmc_deb::relation::{Relation, Relations};
 use dmc_elf::{Answer, Closure, Need, Start, Walk, Want};
-use dmc_types::{Arch, PackageFacts, PackageName, TemplateName};
+use dmc_template::ArchTemplate;
+use dmc_types::{Arch, PackageFacts, PackageName};
 use futures::future::try_join_all;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -29,12 +30,17 @@ pub(crate) struct Resolved {
 pub(crate) async fn resolve(
     archive: &Archive,
     packages: &Packages,
-    template: &TemplateName,
-    start: Start,
-    third_party: BTreeMap<PackageName, String>,
+    template: &ArchTemplate,
+    mut start: Start,
 ) -> Result<Resolved, BuildError> {
-    let failed = |why| BuildError::Walk { template: template.clone(), why: Box::new(why) };
+    let failed = |why| BuildError::Walk { template: template.name.clone(), why: Box::new(why) };
+    let third_party = template
+        .packages
+        .iter()
+        .filter_map(|package| Some((package.name.clone(), package.archive.clone()?)))
+        .collect();
     let mut search = Search { archive, packages, third_party, taken: BTreeMap::new() };
+    start.packages.extend(search.like(template)?);
     let mut walk = Walk::new(start);
     loop {
         let needs = walk.advance().map_err(failed)?;
@@ -148,6 +154,29 @@ impl Search<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// The packages that a template means by `packages_like`, sorted.
+    fn like(&self, template: &ArchTemplate) -> Result<BTreeSet<PackageName>, BuildError> {
+        let mut found = BTreeSet::new();
+        if template.packages_like.is_empty() {
+            return Ok(found);
+        }
+        let named = template.packages.iter().map(|package| self.named(&package.name));
+        let below = self.further(&named.collect::<Result<Vec<_>, _>>()?)?;
+        for pattern in &template.packages_like {
+            let below_names = below.iter().map(|candidate| &candidate.package);
+            let matching: Vec<_> = below_names.filter(|name| pattern.matches(name)).cloned().collect();
+            if matching.is_empty() {
+                return Err(BuildError::NoPackageLike {
+                    pattern: pattern.clone(),
+                    template: template.name.clone(),
+                    arch: self.arch(),
+                });
+            }
+            found.extend(matching);
+        }
+        Ok(found)
     }
 
     /// A package that a template or rule names.

@@ -138,6 +138,7 @@ impl<'a> Family<'a> {
             parts: self.parts.iter().map(|part| part.name.clone()).collect(),
             version_from: self.settle("`version_from`", |part| part.file.version_from.clone())?,
             packages: self.packages()?,
+            packages_like: self.append(|part| &part.file.packages_like),
             roots: self.append(|part| &part.file.roots),
             include: self.append(|part| &part.file.include),
             exclude: self.append(|part| &part.file.exclude),

@@ -38,6 +38,6 @@ pub use template::{ArchTemplate, Group, ImageSettings, Owner, Piece, Placed, Tem
 pub use template::{TemplateTest, TestFolder, User};
 pub use text::TextError;
 pub use words::{
-    ArchGlob, ArchPath, ArchText, Exec, Gecos, LoginName, LoginPath, Mode, OwnerText, Period, Port,
-    Protocol, Signal, Variable, WordError,
+    ArchGlob, ArchPath, ArchText, Exec, Gecos, LoginName, LoginPath, Mode, OwnerText,
+    PackagePattern, Period, Port, Protocol, Signal, Variable, WordError,
 };

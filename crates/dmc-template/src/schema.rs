@@ -4,8 +4,8 @@
 //! it extends is said in [`crate::Template`].
 
 use crate::words::{
-    ArchGlob, ArchPath, ArchText, Exec, Gecos, LoginName, LoginPath, Mode, OwnerText, Period, Port,
-    Signal, Variable,
+    ArchGlob, ArchPath, ArchText, Exec, Gecos, LoginName, LoginPath, Mode, OwnerText,
+    PackagePattern, Period, Port, Signal, Variable,
 };
 use dmc_types::{PackageName, TemplateName};
 use serde::de::value::MapAccessDeserializer;
@@ -40,6 +40,10 @@ pub struct TemplateFile {
     /// Packages whose files `roots`, `include` and `copies` may name.
     #[serde(default)]
     pub packages: Vec<Package>,
+    /// Patterns of further packages, such as `libpython3.*-stdlib`: whatever the packages named
+    /// above depend on, directly or not, and that matches. For names that differ by release.
+    #[serde(default)]
+    pub packages_like: Vec<PackagePattern>,
     /// Files to start from: programs, with everything that they need.
     #[serde(default)]
     pub roots: Vec<ArchPath>,

@@ -1,7 +1,7 @@
 //! A template with everything that it extends, and what it comes to on one architecture.
 
 use crate::schema::ConcatPart;
-use crate::words::{ArchGlob, ArchPath, ArchText, Variable};
+use crate::words::{ArchGlob, ArchPath, ArchText, PackagePattern, Variable};
 use crate::{Exec, HealthCheck, Package, Port, Signal, TemplateError, Test, TestFile};
 use dmc_types::{Arch, ImagePath, PackageName, PathError, PathGlob, TemplateName};
 use std::collections::BTreeMap;
@@ -22,6 +22,7 @@ pub struct Template {
     pub(crate) parts: Vec<TemplateName>,
     pub(crate) version_from: Option<PackageName>,
     pub(crate) packages: Vec<Package>,
+    pub(crate) packages_like: Vec<PackagePattern>,
     pub(crate) roots: Vec<ArchPath>,
     pub(crate) include: Vec<ArchGlob>,
     pub(crate) exclude: Vec<ArchGlob>,
@@ -101,6 +102,8 @@ pub struct ArchTemplate {
     pub version_from: Option<PackageName>,
     /// Packages whose files `roots`, `include` and [`Placed::Copy`] may name.
     pub packages: Vec<Package>,
+    /// Patterns of further packages among those that these depend on.
+    pub packages_like: Vec<PackagePattern>,
     /// Files to start from.
     pub roots: Vec<ImagePath>,
     /// Patterns of further files of the packages.
@@ -297,6 +300,7 @@ impl Template {
             arch,
             version_from: self.version_from.clone(),
             packages: self.packages.clone(),
+            packages_like: self.packages_like.clone(),
             roots: self.roots.iter().map(path).collect::<Result<_, _>>()?,
             include: self.include.iter().map(glob).collect::<Result<_, _>>()?,
             exclude: self.exclude.iter().map(glob).collect::<Result<_, _>>()?,

@@ -3,7 +3,7 @@
 //! Placeholders: `{triplet}` and `{arch}` in paths, patterns and link targets stand for the
 //! architecture's multiarch folder and Debian name. They are replaced last, by `for_arch`.
 
-use dmc_types::{Arch, GlobError, ImagePath, NameError, PathError, PathGlob};
+use dmc_types::{Arch, GlobError, ImagePath, NameError, PackageName, PathError, PathGlob};
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::fmt;
@@ -203,6 +203,36 @@ word!(
 );
 
 word!(
+    /// A pattern over names of packages: `*` stands for any text.
+    PackagePattern,
+    "pattern of packages",
+    "the letters of a package's name and at least one `*`",
+    |text| {
+        text.contains('*')
+            && text.bytes().all(|b| {
+                b.is_ascii_lowercase() || b.is_ascii_digit() || b"+-.*".contains(&b)
+            })
+    }
+);
+
+impl PackagePattern {
+    /// Whether it matches the whole name.
+    pub fn matches(&self, name: &PackageName) -> bool {
+        let (mut rest, mut parts) = (name.as_str(), self.0.split('*'));
+        let Some(after) = parts.next().and_then(|first| rest.strip_prefix(first)) else {
+            return false;
+        };
+        rest = after;
+        let Some(last) = parts.next_back() else { return false };
+        for part in parts {
+            let Some((_, after)) = rest.split_once(part) else { return false };
+            rest = after;
+        }
+        rest.ends_with(last)
+    }
+}
+
+word!(
     /// The name of an environment variable.
     Variable,
     "name of an environment variable",
@@ -377,5 +407,29 @@ impl<'de> Deserialize<'de> for Exec {
             }
         }
         d.deserialize_any(Arguments)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_of_packages_matches_whole_names() {
+        for (pattern, name, wanted) in [
+            ("libpython3.*-stdlib", "libpython3.13-stdlib", true),
+            ("libpython3.*-stdlib", "libpython3-stdlib", false),
+            ("libpython3.*-stdlib", "libpython3.13-stdlib-extra", false),
+            ("*-data", "a-data-data", true),
+            ("a*b*c", "a1b2b3c", true),
+            ("a*b*c", "acb", false),
+            ("ab*ba", "aba", false),
+        ] {
+            let pattern = PackagePattern::try_from(pattern.to_owned()).unwrap();
+            assert_eq!(pattern.matches(&name.parse().unwrap()), wanted, "{pattern} {name}");
+        }
+        for wrong in ["python3", "Python*", "a *", ""] {
+            assert!(PackagePattern::try_from(wrong.to_owned()).is_err(), "{wrong}");
+        }
     }
 }

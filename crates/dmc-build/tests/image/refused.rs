@@ -233,7 +233,12 @@ fn template(lines: &str) -> String {
 
 #[test]
 fn templates_that_ask_for_what_is_not_there_are_told_what_is() {
-    let rows: [(&str, &str, &[&str]); 5] = [
+    let rows: [(&str, &str, &[&str]); 6] = [
+        (
+            "packages by pattern",
+            "packages = [\"nginx\"]\npackages_like = [\"nginx-*-mod\"]",
+            &["`nginx-*-mod` matches none", "template odd", "amd64"],
+        ),
         (
             "a package",
             "packages = [\"ngins\"]\nroots = [\"/x\"]",

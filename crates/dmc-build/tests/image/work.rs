@@ -260,3 +260,14 @@ fn an_expired_suite_needs_leave_and_the_image_says_so() {
     assert_eq!(manifest["annotations"]["dmc.accepted-expired"], "trixie-security");
     assert_ne!(run.digests(), Stage::new().build().good().digests());
 }
+
+#[test]
+fn packages_named_by_pattern_are_sought_among_dependencies() {
+    let text = "group = \"base\"\nsummary = \"x\"\npackages = [\"nginx\"]\n\
+                packages_like = [\"ngin*-common\"]\ninclude = [\"/usr/share/nginx/html/*\"]\n";
+    let stage = Stage::new();
+    let run = build(stage.settings_with("", &[("odd", text)]), &["odd"]).good();
+    let manifest = run.images["odd amd64"].manifest.digest;
+    let record = crate::stage::json(&stage.path(&format!("out/dmc/{manifest}.json")));
+    assert!(record["files"]["/usr/share/nginx/html/index.html"].is_object(), "{record}");
+}
