@@ -5,7 +5,15 @@
 //! statements of their scripts that a small grammar covers; every other statement is reported.
 //! Pure: bytes and facts in, values out.
 
+mod alternatives;
 mod certificates;
+#[cfg(test)]
+mod fixture;
+mod scripts;
+mod shell;
+
+pub use alternatives::alternatives;
+pub use scripts::{Covered, Grammar, GrammarError, Statement, script_report};
 
 pub use certificates::{
     BUNDLE, CERTIFICATE_FOLDERS, CertificateError, LONGEST_CERTIFICATE, TRUST_FOLDER, TrustStore,
