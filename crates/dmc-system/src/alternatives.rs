@@ -59,9 +59,7 @@ pub(crate) fn installed(words: &[Option<Rc<str>>]) -> Option<Alternative> {
     made
 }
 
-fn triple<'a>(
-    words: &mut impl Iterator<Item = &'a str>,
-) -> Option<(ImagePath, String, ImagePath)> {
+fn triple<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<(ImagePath, String, ImagePath)> {
     let path = |word: &str| ImagePath::parse(word).ok().map(|path| path.merged_usr());
     let (link, name, target) = (words.next()?, words.next()?, words.next()?);
     let plain = !name.is_empty() && !name.contains('/') && name != "." && name != "..";

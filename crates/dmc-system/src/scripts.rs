@@ -11,11 +11,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// Scripts that dpkg and debconf run at a first installation, with their arguments.
-const SCRIPTS: [(&str, &[&str]); 3] = [
-    ("preinst", &["install"]),
-    ("config", &["configure", ""]),
-    ("postinst", &["configure", ""]),
-];
+const SCRIPTS: [(&str, &[&str]); 3] =
+    [("preinst", &["install"]), ("config", &["configure", ""]), ("postinst", &["configure", ""])];
 
 /// Longest list of statements that is reported for one package.
 const MOST: usize = 2_000;

@@ -3,9 +3,8 @@ use crate::fixture::package;
 
 fn shown(script: &str) -> Vec<String> {
     let found = alternatives(&package("x-y", &[("postinst", script)], &[]));
-    let slave = |(link, name, path): &(ImagePath, String, ImagePath)| {
-        format!(" + {link} {name} {path}")
-    };
+    let slave =
+        |(link, name, path): &(ImagePath, String, ImagePath)| format!(" + {link} {name} {path}");
     let shown = |it: &Alternative| {
         let slaves: String = it.slaves.iter().map(slave).collect();
         format!("{} {} {} {}{slaves}", it.link, it.name, it.path, it.priority)

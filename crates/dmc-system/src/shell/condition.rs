@@ -68,9 +68,7 @@ pub(super) fn and(one: Option<bool>, other: Option<bool>) -> Option<bool> {
 
 fn primary(words: &[Value], absent: &dyn Fn(&str) -> bool) -> Option<bool> {
     match words {
-        [not, rest @ ..] if is(not, "!") && !rest.is_empty() => {
-            primary(rest, absent).map(|it| !it)
-        }
+        [not, rest @ ..] if is(not, "!") && !rest.is_empty() => primary(rest, absent).map(|it| !it),
         [Some(operator), word] => {
             let word = word.as_deref()?;
             match &**operator {

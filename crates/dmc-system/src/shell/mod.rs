@@ -41,10 +41,20 @@ enum Command {
     If(Vec<(List, List)>, List),
     /// `while` and `until`.
     Loop(List, List),
-    For { name: String, words: Vec<Word>, body: List },
+    For {
+        name: String,
+        words: Vec<Word>,
+        body: List,
+    },
     Case(Word, Vec<(Vec<Word>, List)>),
-    Function { name: String, body: List },
-    Group { body: List, subshell: bool },
+    Function {
+        name: String,
+        body: List,
+    },
+    Group {
+        body: List,
+        subshell: bool,
+    },
 }
 
 /// Assignments and words, without redirections.

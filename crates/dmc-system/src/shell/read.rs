@@ -317,7 +317,7 @@ impl<'a> Reader<'a> {
     fn simple(&mut self) -> Read<Command> {
         let start = self.at;
         let mut simple = Simple { line: self.line, ..Simple::default() };
-        self.words(&mut simple)?;
+        let end = self.words(&mut simple)?;
         self.blank();
         if let ([Word { parts, .. }], true) = (&*simple.words, self.peek() == Some('('))
             && let [super::Part::Text(name)] = &**parts
@@ -333,16 +333,18 @@ impl<'a> Reader<'a> {
         if self.at == start {
             return self.unreadable();
         }
-        let shown = self.text.get(start..self.at).unwrap_or_default();
+        let shown = self.text.get(start..end).unwrap_or_default();
         let words = shown.split(|c: char| c.is_whitespace() || c == '\\');
         let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
         simple.text = words.join(" ").chars().take(LONGEST_SHOWN).collect();
         Ok(Command::Simple(simple))
     }
 
-    /// Words, assignments and redirections up to the end of a command.
-    fn words(&mut self, into: &mut Simple) -> Read<()> {
+    /// Words, assignments and redirections up to the end of a command. Returns where the last
+    /// of them ends.
+    fn words(&mut self, into: &mut Simple) -> Read<usize> {
         loop {
+            let end = self.at;
             self.blank();
             if self.redirection()? {
                 continue;
@@ -355,7 +357,7 @@ impl<'a> Reader<'a> {
             }
             match self.word()? {
                 Some(word) => into.words.push(word),
-                None => return Ok(()),
+                None => return Ok(end),
             }
         }
     }

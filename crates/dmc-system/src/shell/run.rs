@@ -8,7 +8,7 @@ use std::rc::Rc;
 /// Longest script that is read, in bytes.
 const LONGEST: usize = 1 << 20;
 /// Most commands that are walked through.
-const MOST: usize = 20_000;
+const MOST: usize = 50_000;
 /// Deepest calls and branches.
 const DEEPEST: usize = 120;
 /// Most variables that are known at once.
@@ -50,15 +50,17 @@ pub(crate) fn follow(script: &[u8], scene: &Scene<'_>) -> (Vec<Run>, Option<usiz
     }
     let text = String::from_utf8_lossy(script);
     let (list, broken) = read::script(&text);
-    let variables = scene.variables.iter().map(|(name, value)| {
-        (Rc::from(name.as_str()), Some(Rc::from(value.as_str())))
-    });
+    let variables = scene
+        .variables
+        .iter()
+        .map(|(name, value)| (Rc::from(name.as_str()), Some(Rc::from(value.as_str()))));
     let mut walker = Walker {
         scene,
         arguments: scene.arguments.iter().map(|it| Some(it.as_str().into())).collect(),
         variables: variables.collect(),
         functions: BTreeMap::new(),
         called: BTreeSet::new(),
+        calls: Vec::new(),
         runs: Vec::new(),
         steps: 0,
         depth: 0,
@@ -100,6 +102,8 @@ pub(super) struct Walker<'a> {
     pub(super) variables: Variables,
     functions: BTreeMap<String, Rc<List>>,
     called: BTreeSet<String>,
+    /// Calls under way.
+    calls: Vec<String>,
     runs: Vec<Run>,
     steps: usize,
     depth: usize,
@@ -368,20 +372,21 @@ impl Walker<'_> {
             reached: self.reached,
             call: body.is_some(),
         });
-        match body {
+        // A call where nothing is reached, or of itself, would only say the same again.
+        match body.filter(|(name, _)| self.reached && !self.calls.contains(name)) {
             Some((name, body)) => self.call(name, &body, words),
             None => (status, self.builtin(&words)),
         }
     }
 
     fn call(&mut self, name: String, body: &List, words: Vec<Value>) -> Outcome {
-        if self.reached {
-            self.called.insert(name);
-        }
+        self.called.insert(name.clone());
+        self.calls.push(name);
         let arguments = words.into_iter().skip(1).collect();
         let before = std::mem::replace(&mut self.arguments, arguments);
         let (status, end) = self.list(body);
         self.arguments = before;
+        self.calls.pop();
         (status, if end == End::Exit { End::Exit } else { End::Open })
     }
 
