@@ -115,20 +115,23 @@ function attend(program, rest) {
 function main() {
   const folder = process.cwd();
   const all = command(folder);
+  let sameOptions = true;
   while (all.length > 0 && /^[A-Za-z_][A-Za-z0-9_]*=/.test(all[0])) {
     const [, name, value] = /^([^=]*)=(.*)$/s.exec(all.shift());
     process.env[name] = value;
+    // Node itself reads these, when it starts.
+    sameOptions &&= !name.startsWith('NODE_') || name === 'NODE_ENV';
   }
   const [program, ...rest] = all;
   if (program === undefined) throw new Refused('scripts.start names no program');
   const bin = path.join(folder, 'node_modules', '.bin');
   process.env.PATH = [bin, process.env.PATH].filter(Boolean).join(path.delimiter);
   const isNode = program === 'node' || program === process.execPath;
-  if (isNode && rest.length > 0 && !rest[0].startsWith('-') && !process.env.NODE_OPTIONS) {
+  if (isNode && rest.length > 0 && !rest[0].startsWith('-') && sameOptions) {
     return become(path.resolve(folder, rest[0]), rest.slice(1));
   }
   const local = path.join(bin, program);
-  if (!program.includes('/') && fs.existsSync(local) && isNodeScript(local)) {
+  if (sameOptions && !program.includes('/') && fs.existsSync(local) && isNodeScript(local)) {
     return become(fs.realpathSync(local), rest);
   }
   return attend(program, rest);
