@@ -55,6 +55,46 @@ pub enum BuildError {
         /// The architecture.
         arch: Arch,
     },
+    /// An extension that a template lists has no package.
+    #[error(
+        "template {template}: there is no extension `{extension}`: no package {package} for {arch}"
+    )]
+    UnknownExtension {
+        /// The template.
+        template: TemplateName,
+        /// What it lists.
+        extension: String,
+        /// The package that it would be in.
+        package: PackageName,
+        /// The architecture.
+        arch: Arch,
+        /// Extensions with similar names.
+        near: Vec<String>,
+    },
+    /// The package of an extension holds none of the files that extensions are.
+    #[error(
+        "template {template}: `{extension}` is no extension: package {package} has no file {include}"
+    )]
+    NotAnExtension {
+        /// The template.
+        template: TemplateName,
+        /// What it lists.
+        extension: String,
+        /// Its package.
+        package: PackageName,
+        /// The patterns of files.
+        include: String,
+    },
+    /// The name of an extension, or of one of its files, makes no package or path.
+    #[error("template {template}: extension `{extension}` cannot be used")]
+    Extension {
+        /// The template.
+        template: TemplateName,
+        /// What it lists.
+        extension: String,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The closure cannot be completed.
     #[error("template {template}: {why}")]
     Walk {
@@ -190,6 +230,16 @@ impl BuildError {
             Self::NoPackageLike { .. } => {
                 Some("correct `packages_like`, or name the package under `packages`".to_owned())
             }
+            Self::UnknownExtension { near, .. } if near.is_empty() => Some(
+                "take it out of `extensions`, or see its spelling in the package's name".to_owned(),
+            ),
+            Self::UnknownExtension { near, .. } => {
+                Some(format!("similar names: {}", near.join(", ")))
+            }
+            Self::NotAnExtension { .. } => Some(
+                "take it out of `extensions`: it is built in, or another kind of package"
+                    .to_owned(),
+            ),
             Self::Walk { why, .. } => Some(why.hint()),
             Self::Layout(error) => Some(error.hint().to_owned()),
             Self::Export(error) => Some(error.hint().to_owned()),
@@ -220,7 +270,8 @@ impl BuildError {
             ),
             Self::Keyring { .. } => Some("correct `signed_by` in the configuration".to_owned()),
             Self::Assemble(error) => Some(error.hint()),
-            Self::Tag(_)
+            Self::Extension { .. }
+            | Self::Tag(_)
             | Self::Version(_)
             | Self::Skipped { .. }
             | Self::Engine { .. }

@@ -4,6 +4,7 @@ use crate::assemble::{self, AssembleError, Assembled};
 use crate::config::{Description, run_config};
 use crate::contents::StoreContents;
 use crate::error::BuildError;
+use crate::extensions::{self, Extension, ExtensionCosts};
 use crate::naming;
 use crate::record::ImageRecord;
 use crate::resolve::{Resolved, resolve};
@@ -42,6 +43,9 @@ pub struct ImageSummary {
     pub created: UnixTime,
     /// What the user should know.
     pub notes: Vec<String>,
+    /// What the extensions cost that the template lists.
+    #[serde(default)]
+    pub extensions: Option<ExtensionCosts>,
     annotations: BTreeMap<String, String>,
 }
 
@@ -101,13 +105,16 @@ pub(crate) async fn build(
     packages: &Packages,
     expired: Vec<String>,
 ) -> Result<ImageSummary, BuildError> {
-    let arch_template = template.for_arch(packages.arch())?;
-    let start = start(&arch_template, workshop.settings.rules(packages.arch())?);
+    let mut arch_template = template.for_arch(packages.arch())?;
+    let extensions = extensions::expand(&workshop.archive, packages, &mut arch_template).await?;
+    let mut start = start(&arch_template, workshop.settings.rules(packages.arch())?);
+    start.extensions = extensions::roots(&extensions);
     let resolved = resolve(&workshop.archive, packages, &arch_template, start).await?;
     let job = Arc::new(Job {
         workshop: Arc::clone(workshop),
         template: template.clone(),
         arch_template,
+        extensions,
         resolved,
         expired,
     });
@@ -150,6 +157,7 @@ fn start(template: &ArchTemplate, rules: Vec<dmc_types::Rule>) -> Start {
         roots: template.roots.clone(),
         include: template.include.clone(),
         exclude: template.exclude.clone(),
+        extensions: Vec::new(),
         copied,
         rules,
         scripts: scripts(template),
@@ -173,6 +181,7 @@ struct Job {
     workshop: Arc<Workshop>,
     template: Template,
     arch_template: ArchTemplate,
+    extensions: Vec<Extension>,
     resolved: Resolved,
     expired: Vec<String>,
 }
@@ -190,6 +199,14 @@ impl Job {
             assemble::assemble(closure, &self.arch_template, &contents, workshop.settings.epoch)?;
         let layout = workshop.layout()?;
         let layer = self.layer(&assembled, &contents, &layout)?;
+        let made = extensions::Made {
+            closure,
+            template: &self.arch_template,
+            tree: &assembled.tree,
+            store: &contents,
+            compression: workshop.settings.compression,
+        };
+        let costs = extensions::costs(&made, &self.extensions)?;
         let (tags, named_by) = self.version();
         let facts = named_by.and_then(|found| closure.packages.get(&found.package));
         let homepage =
@@ -225,6 +242,7 @@ impl Job {
             tags,
             created: assembled.time,
             notes: record.notes,
+            extensions: costs,
             annotations,
         })
     }

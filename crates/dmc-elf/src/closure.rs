@@ -14,6 +14,8 @@ pub enum EdgeKind {
     Root,
     /// A pattern of the template matches it.
     Included(String),
+    /// It is a file of this extension, which the template lists.
+    Extension(String),
     /// The template places a copy of it in the image.
     Copied,
     /// `DT_NEEDED` names it.
@@ -72,6 +74,7 @@ impl fmt::Display for Edge {
         match &self.kind {
             EdgeKind::Root => f.write_str("root"),
             EdgeKind::Included(glob) => write!(f, "included by {glob}"),
+            EdgeKind::Extension(name) => write!(f, "extension {name}"),
             EdgeKind::Copied => f.write_str("copied"),
             EdgeKind::Needed(soname) => write!(f, "needed as {soname}"),
             EdgeKind::Interp => f.write_str("interpreter"),

@@ -142,6 +142,14 @@ pub enum TemplateError {
         /// What was probably meant.
         nearest: Option<String>,
     },
+    /// It lists extensions, and no template says what an extension is.
+    #[error("template `{template}` asks for extension `{extension}`, but nothing that it extends has extensions")]
+    NoExtensions {
+        /// The template.
+        template: TemplateName,
+        /// The first that it lists.
+        extension: String,
+    },
     /// Two users, or two groups, have one number, or one name has two numbers.
     #[error("template `{template}`: {first} and {second} cannot both be")]
     AccountClash {
@@ -199,6 +207,9 @@ impl TemplateError {
             Self::Cycle { .. } => Some("take one of them out of another's `extends`".to_owned()),
             Self::Clash { template, what, .. } => {
                 Some(format!("set {what} in `{template}` to say which it is"))
+            }
+            Self::NoExtensions { .. } => {
+                Some("extend a template that has a table [extension], such as `php`".to_owned())
             }
             Self::Twice { .. } => Some("leave one of them out".to_owned()),
             Self::AccountClash { .. } => Some("give each name one number of its own".to_owned()),

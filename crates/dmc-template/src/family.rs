@@ -4,6 +4,7 @@
 //! its parents'; parents of which neither extends the other must agree.
 
 use crate::accounts::Accounts;
+use crate::extensions::RawExtensions;
 use crate::overlay::OverlayFile;
 use crate::schema::{Package, TemplateFile};
 use crate::template::{RawImage, RawPlaced, TemplateTest, TestFolder};
@@ -142,6 +143,7 @@ impl<'a> Family<'a> {
             roots: self.append(|part| &part.file.roots),
             include: self.append(|part| &part.file.include),
             exclude: self.append(|part| &part.file.exclude),
+            extensions: RawExtensions::join(self)?,
             placed: self.placed(&accounts)?,
             image: self.image(&accounts)?,
             accounts: self.append(|part| &part.file.accounts),

@@ -13,6 +13,7 @@ mod accounts;
 mod catalog;
 mod conf;
 mod error;
+mod extensions;
 mod family;
 mod nearest;
 mod overlay;
@@ -26,6 +27,8 @@ pub use catalog::{Catalog, TemplateFolder};
 pub use conf::{Compression, Conf, ConfError, ConfLayer, Dist, Engine, Pocket, Vendor};
 pub use conf::{ThirdParty, Uris};
 pub use error::TemplateError;
+pub use extensions::{ExtensionName, ExtensionTable, Extensions, PackagePattern, Switch};
+pub use extensions::{SwitchPath, SwitchTable};
 pub use nearest::nearest;
 pub use rules::{RuleError, RuleFile, read_rules};
 pub use schema::test::{

@@ -3,6 +3,7 @@
 //! Keys that are missing are empty. How a template's keys join with those of the templates that
 //! it extends is said in [`crate::Template`].
 
+use crate::extensions::{ExtensionName, ExtensionTable};
 use crate::words::{
     ArchGlob, ArchPath, ArchText, Exec, Gecos, LoginName, LoginPath, Mode, OwnerText,
     PackagePattern, Period, Port, Signal, Variable,
@@ -53,6 +54,11 @@ pub struct TemplateFile {
     /// Patterns of files to leave out of what `include` and rules bring in.
     #[serde(default)]
     pub exclude: Vec<ArchGlob>,
+    /// Extensions of the program, by the names that `[extension]` makes packages of.
+    #[serde(default)]
+    pub extensions: Vec<ExtensionName>,
+    /// What the name of an extension comes to.
+    pub extension: Option<ExtensionTable>,
 
     /// Symbolic links: path = target.
     #[serde(default)]

@@ -1,9 +1,10 @@
 //! A template with everything that it extends, and what it comes to on one architecture.
 
+use crate::extensions::{Extensions, RawExtensions};
 use crate::schema::ConcatPart;
 use crate::words::{ArchGlob, ArchPath, ArchText, PackagePattern, Variable};
 use crate::{Exec, HealthCheck, Package, Port, Signal, TemplateError, Test, TestFile};
-use dmc_types::{Arch, ImagePath, PackageName, PathError, PathGlob, TemplateName};
+use dmc_types::{Arch, GlobError, ImagePath, PackageName, PathError, PathGlob, TemplateName};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -26,6 +27,7 @@ pub struct Template {
     pub(crate) roots: Vec<ArchPath>,
     pub(crate) include: Vec<ArchGlob>,
     pub(crate) exclude: Vec<ArchGlob>,
+    pub(crate) extensions: Option<RawExtensions>,
     pub(crate) placed: BTreeMap<ArchPath, RawPlaced>,
     pub(crate) accounts: Vec<String>,
     pub(crate) users: Vec<User>,
@@ -110,6 +112,8 @@ pub struct ArchTemplate {
     pub include: Vec<PathGlob>,
     /// Patterns of files to leave out of what `include` and rules bring in.
     pub exclude: Vec<PathGlob>,
+    /// Extensions of the program, if it names any.
+    pub extensions: Option<Extensions>,
     /// What the template itself puts into the image, by merged-/usr path.
     pub placed: BTreeMap<ImagePath, Placed>,
     /// Users and groups to take from base-passwd's master files, by name; `*` means all of them.
@@ -291,10 +295,8 @@ impl Template {
     /// What it comes to on `arch`.
     pub fn for_arch(&self, arch: Arch) -> Result<ArchTemplate, TemplateError> {
         let path = |path: &ArchPath| path.for_arch(arch).map_err(|source| self.bad_path(source));
-        let glob = |glob: &ArchGlob| {
-            glob.for_arch(arch)
-                .map_err(|source| TemplateError::ArchGlob { template: self.name.clone(), source })
-        };
+        let glob = |glob: &ArchGlob| glob.for_arch(arch).map_err(|source| self.bad_glob(source));
+        let extensions = self.extensions.as_ref().map(|extensions| extensions.for_arch(arch));
         Ok(ArchTemplate {
             name: self.name.clone(),
             arch,
@@ -304,6 +306,7 @@ impl Template {
             roots: self.roots.iter().map(path).collect::<Result<_, _>>()?,
             include: self.include.iter().map(glob).collect::<Result<_, _>>()?,
             exclude: self.exclude.iter().map(glob).collect::<Result<_, _>>()?,
+            extensions: extensions.transpose().map_err(|source| self.bad_glob(source))?,
             placed: self.placed_on(arch)?,
             accounts: self.accounts.clone(),
             users: self.users.clone(),
@@ -324,6 +327,10 @@ impl Template {
             }
         }
         Ok(placed)
+    }
+
+    fn bad_glob(&self, source: GlobError) -> TemplateError {
+        TemplateError::ArchGlob { template: self.name.clone(), source }
     }
 
     fn bad_path(&self, source: PathError) -> TemplateError {

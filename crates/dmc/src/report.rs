@@ -2,7 +2,10 @@
 
 use crate::error::{CommandError, FAILED, USAGE};
 use crate::progress::Bars;
-use dmc_build::{BuildError, Change, ImageSummary, Outcome, Standing, Step, Watch};
+use dmc_build::{
+    BuildError, Change, ExtensionCost, ExtensionCosts, ImageSummary, Outcome, Standing, Step, Watch,
+};
+use dmc_types::PackageName;
 use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::io::Write as _;
@@ -118,12 +121,16 @@ impl Report {
             summary.files,
             took.as_secs_f64(),
         );
+        for line in summary.extensions.iter().flat_map(extension_lines) {
+            tracing::info!("{line}");
+        }
         if self.json {
             let value = json!({
                 "template": name, "arch": summary.arch, "tag": tag,
                 "digest": format!("sha256:{}", summary.manifest.digest),
                 "layer_size": summary.layer_size, "packages": summary.packages,
                 "files": summary.files, "unchanged": cached, "notes": summary.notes,
+                "extensions": summary.extensions,
             });
             self.result("", &value);
         }
@@ -155,6 +162,23 @@ impl Report {
             }
         }
     }
+}
+
+/// What each extension costs, and all together.
+fn extension_lines(costs: &ExtensionCosts) -> Vec<String> {
+    let line = |what: &str, cost: &ExtensionCost| {
+        let packages: Vec<&str> = cost.packages.iter().map(PackageName::as_str).collect();
+        let from = if packages.is_empty() { "no package".to_owned() } else { packages.join(", ") };
+        format!(
+            "  {what} +{:.2} MB ({:.2} MB raw): {} files, {from}",
+            megabytes(cost.compressed),
+            megabytes(cost.size),
+            cost.files,
+        )
+    };
+    let each =
+        costs.each.iter().map(|cost| line(&format!("extension {}", cost.names.join(", ")), cost));
+    each.chain([line("all extensions", &costs.together)]).collect()
 }
 
 fn line(change: &Change) -> String {

@@ -39,6 +39,8 @@ pub struct Start {
     pub include: Vec<PathGlob>,
     /// Files to leave out although a pattern, a rule or an optional library asks for them.
     pub exclude: Vec<PathGlob>,
+    /// Files of extensions that the template lists, each with the extension's name.
+    pub extensions: Vec<(String, ImagePath)>,
     /// Files of the packages of which the template places copies elsewhere.
     pub copied: Vec<ImagePath>,
     /// Curated edges.
@@ -71,6 +73,8 @@ impl Walk {
         let root = |path, kind| Task::Root { path, kind, packages: Arc::clone(&packages) };
         queue.extend(start.roots.into_iter().map(|path| root(path, EdgeKind::Root)));
         queue.extend(start.copied.into_iter().map(|path| root(path, EdgeKind::Copied)));
+        let of_extensions = start.extensions.into_iter();
+        queue.extend(of_extensions.map(|(name, path)| root(path, EdgeKind::Extension(name))));
         queue.extend(start.include.into_iter().map(|glob| Task::Include {
             edge: Edge { kind: EdgeKind::Included(glob.as_str().to_owned()), from: None },
             glob,

@@ -71,6 +71,7 @@ fn start(packages: &[&str], roots: &[&str]) -> Start {
         roots: roots.iter().map(|text| path(text)).collect(),
         include: vec![],
         exclude: vec![],
+        extensions: vec![],
         copied: vec![],
         rules: vec![],
         scripts: vec![],
