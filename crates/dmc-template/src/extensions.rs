@@ -123,6 +123,10 @@ pub struct ExtensionTable {
     pub package: PackagePattern,
     /// Patterns of the package's files to keep; one at least must match.
     pub include: Vec<ArchGlob>,
+    /// Extensions that come by their own name alone, not with the others of their package: files
+    /// of these names, up to the first dot, are left out.
+    #[serde(default)]
+    pub apart: Vec<ExtensionName>,
     /// How the program is told to load it; nothing is done where it is missing.
     pub switch: Option<SwitchTable>,
 }
@@ -152,6 +156,8 @@ pub struct Extensions {
     pub package: PackagePattern,
     /// Patterns of the packages' files to keep.
     pub include: Vec<PathGlob>,
+    /// Extensions that come by their own name alone.
+    pub apart: Vec<ExtensionName>,
     /// How the program is told to load them.
     pub switch: Option<Switch>,
 }
@@ -216,6 +222,7 @@ impl RawExtensions {
             names: self.names.clone(),
             package: self.table.package.clone(),
             include: globs(&self.table.include)?,
+            apart: self.table.apart.clone(),
             switch,
         })
     }

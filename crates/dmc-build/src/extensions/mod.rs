@@ -31,6 +31,8 @@ const LONGEST: u64 = 1 << 20;
 pub(crate) struct Extension {
     /// The names by which it is listed.
     pub(crate) names: Vec<String>,
+    /// Itself, where it comes by its own name alone.
+    apart: Option<ExtensionName>,
     /// Its package in front, then those of extensions that it depends on.
     packages: Vec<Candidate>,
     /// Files to keep.
@@ -101,13 +103,16 @@ impl Finder<'_> {
         let mut found: Vec<Extension> = Vec::new();
         for name in &self.wanted.names {
             let own = self.package(name)?;
+            let apart = self.wanted.apart.contains(name).then(|| name.clone());
             let same = |extension: &&mut Extension| {
                 extension.packages.first().is_some_and(|first| first.package == own.package)
+                    && extension.apart == apart
             };
             match found.iter_mut().find(same) {
                 Some(extension) => extension.names.push(name.to_string()),
                 None => found.push(Extension {
                     names: vec![name.to_string()],
+                    apart,
                     packages: self.with_dependencies(own)?,
                     files: Vec::new(),
                     placed: Vec::new(),
@@ -175,9 +180,11 @@ async fn add_package(
     template: &mut ArchTemplate,
 ) -> Result<(), BuildError> {
     let exclude = template.exclude.clone();
+    let apart = extension.apart.clone();
     let kept = |globs: &[PathGlob], path: &ImagePath| {
         globs.iter().any(|glob| glob.matches(path))
             && !exclude.iter().any(|glob| glob.matches(path))
+            && comes_along(path, apart.as_ref(), wanted)
     };
     let mut used = false;
     for entry in &facts.entries {
@@ -209,6 +216,13 @@ async fn add_package(
         template.packages.push(Package { name: facts.package.clone(), archive: None });
     }
     Ok(())
+}
+
+/// Whether a file of a package comes with an extension of it, by the file's name.
+fn comes_along(path: &ImagePath, alone: Option<&ExtensionName>, wanted: &Extensions) -> bool {
+    let stem = path.file_name().split(|b| *b == b'.').next().unwrap_or_default();
+    let is = |name: &&ExtensionName| name.as_str().as_bytes() == stem;
+    wanted.apart.iter().find(is).is_none_or(|name| Some(name) == alone)
 }
 
 fn broken(
