@@ -166,19 +166,17 @@ impl Report {
 
 /// What each extension costs, and all together.
 fn extension_lines(costs: &ExtensionCosts) -> Vec<String> {
-    let line = |what: &str, cost: &ExtensionCost| {
-        let packages: Vec<&str> = cost.packages.iter().map(PackageName::as_str).collect();
-        let from = if packages.is_empty() { "no package".to_owned() } else { packages.join(", ") };
-        format!(
-            "  {what} +{:.2} MB ({:.2} MB raw): {} files, {from}",
-            megabytes(cost.compressed),
-            megabytes(cost.size),
-            cost.files,
-        )
+    let line = |what: &str, cost: &ExtensionCost, packages: &str| {
+        let (compressed, raw) = (megabytes(cost.compressed), megabytes(cost.size));
+        format!("  {what}: {compressed:.2} MB, {raw:.2} MB raw, {} files, {packages}", cost.files)
     };
-    let each =
-        costs.each.iter().map(|cost| line(&format!("extension {}", cost.names.join(", ")), cost));
-    each.chain([line("all extensions", &costs.together)]).collect()
+    let each = costs.each.iter().map(|cost| {
+        let packages: Vec<&str> = cost.packages.iter().map(PackageName::as_str).collect();
+        let packages = if packages.is_empty() { "no package".into() } else { packages.join(" ") };
+        line(&format!("extension {}", cost.names.join(", ")), cost, &packages)
+    });
+    let together = format!("{} packages", costs.together.packages.len());
+    each.chain([line("all extensions", &costs.together, &together)]).collect()
 }
 
 fn line(change: &Change) -> String {
