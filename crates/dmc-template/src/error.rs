@@ -143,7 +143,9 @@ pub enum TemplateError {
         nearest: Option<String>,
     },
     /// It lists extensions, and no template says what an extension is.
-    #[error("template `{template}` asks for extension `{extension}`, but nothing that it extends has extensions")]
+    #[error(
+        "template `{template}` asks for extension `{extension}`, but nothing that it extends has extensions"
+    )]
     NoExtensions {
         /// The template.
         template: TemplateName,

@@ -49,12 +49,12 @@ impl fmt::Display for ExtensionName {
 /// How the name of an extension becomes that of its package: `php8.4-{name}`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
-pub struct PackagePattern {
+pub struct ExtensionPackage {
     before: String,
     after: String,
 }
 
-impl PackagePattern {
+impl ExtensionPackage {
     /// The package of this extension; names of packages have hyphens for underscores.
     pub fn package(&self, name: &ExtensionName) -> Result<PackageName, NameError> {
         let name = name.as_str().replace('_', "-");
@@ -68,7 +68,7 @@ impl PackagePattern {
     }
 }
 
-impl TryFrom<String> for PackagePattern {
+impl TryFrom<String> for ExtensionPackage {
     type Error = NameError;
 
     fn try_from(text: String) -> Result<Self, NameError> {
@@ -120,7 +120,7 @@ impl TryFrom<String> for SwitchPath {
 pub struct ExtensionTable {
     /// How a name becomes a package's: `php8.4-{name}`. A package that provides the name will do,
     /// and so will one without the underscores of the name.
-    pub package: PackagePattern,
+    pub package: ExtensionPackage,
     /// Patterns of the package's files to keep; one at least must match.
     pub include: Vec<ArchGlob>,
     /// Extensions that come by their own name alone, not with the others of their package: files
@@ -153,7 +153,7 @@ pub struct Extensions {
     /// Their names, parents' first, each once.
     pub names: Vec<ExtensionName>,
     /// How a name becomes a package's.
-    pub package: PackagePattern,
+    pub package: ExtensionPackage,
     /// Patterns of the packages' files to keep.
     pub include: Vec<PathGlob>,
     /// Extensions that come by their own name alone.

@@ -27,7 +27,7 @@ pub use catalog::{Catalog, TemplateFolder};
 pub use conf::{Compression, Conf, ConfError, ConfLayer, Dist, Engine, Pocket, Vendor};
 pub use conf::{ThirdParty, Uris};
 pub use error::TemplateError;
-pub use extensions::{ExtensionName, ExtensionTable, Extensions, PackagePattern, Switch};
+pub use extensions::{ExtensionName, ExtensionPackage, ExtensionTable, Extensions, Switch};
 pub use extensions::{SwitchPath, SwitchTable};
 pub use nearest::nearest;
 pub use rules::{RuleError, RuleFile, read_rules};
