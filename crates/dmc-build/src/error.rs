@@ -160,6 +160,19 @@ pub enum BuildError {
     /// The image could not be written for an engine.
     #[error(transparent)]
     Export(ExportError),
+    /// Some of a template's tests do not hold.
+    #[error("template {template}: {failed} of {of} tests do not hold")]
+    TestsFailed {
+        /// The template.
+        template: TemplateName,
+        /// How many do not hold.
+        failed: usize,
+        /// How many there are.
+        of: usize,
+    },
+    /// The run ended before the tests did.
+    #[error("the tests were broken off")]
+    TestsStopped,
     /// There is no such image in the layout.
     #[error("there is no image of template {template} for {arch} in `{out}`")]
     NoImage {
@@ -274,6 +287,8 @@ impl BuildError {
             | Self::Tag(_)
             | Self::Version(_)
             | Self::Skipped { .. }
+            | Self::TestsFailed { .. }
+            | Self::TestsStopped
             | Self::Engine { .. }
             | Self::WriteConf { .. } => None,
         }

@@ -24,6 +24,7 @@ mod record;
 mod resolve;
 mod run;
 mod settings;
+mod test;
 mod why;
 mod workshop;
 
@@ -37,5 +38,6 @@ pub use plan::{Activity, NoTask, Plan, Selection, Step};
 pub use record::{FileRecord, ImageRecord, PackageRecord};
 pub use run::{Extras, Outcome, ReleaseLine, Tool, Watch, run};
 pub use settings::{Settings, Variant};
+pub use test::{TestMark, TestResult};
 pub use why::{Why, why};
 pub use workshop::{Named, Reach, Workshop};

@@ -167,7 +167,7 @@ pub struct Selection {
 
 impl Plan {
     /// The tasks of `activities` for these templates and architectures. `host` is the machine's
-    /// own architecture, for what runs here.
+    /// own architecture, for what runs here; tests run on the others where it is not among them.
     pub fn new(
         activities: &BTreeSet<Activity>,
         templates: &[TemplateName],
@@ -200,7 +200,10 @@ impl Plan {
             }
         }
         if does(Activity::Test) {
-            steps.extend(templates.iter().map(|template| Step::Test(template.clone(), host)));
+            let run = if archs.contains(&host) { &[host] } else { archs };
+            for template in templates {
+                steps.extend(run.iter().map(|arch| Step::Test(template.clone(), *arch)));
+            }
         }
         if does(Activity::Load) {
             steps.extend(templates.iter().map(|template| Step::Load(template.clone(), host)));

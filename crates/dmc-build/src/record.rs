@@ -5,7 +5,7 @@
 
 use crate::assemble::Assembled;
 use crate::error::BuildError;
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use dmc_elf::{Closure, Edge};
 use dmc_image::Layout;
 use dmc_template::{ArchTemplate, Placed};
@@ -95,22 +95,7 @@ impl ImageRecord {
 
     /// Writes the record of the image with this manifest, at once and for everybody to read.
     pub(crate) fn write(&self, layout: &Layout, manifest: &Sha256) -> Result<(), BuildError> {
-        let path = Self::path(layout, manifest);
-        let failed = |source| BuildError::WriteRecord { path: path.clone(), source };
-        let folder = layout.root().join(Self::FOLDER);
-        fs::create_dir_all(&folder).map_err(failed)?;
-        let file = tempfile::Builder::new()
-            .prefix(TEMPORARY)
-            .permissions(Permissions::from_mode(0o644))
-            .tempfile_in(&folder)
-            .map_err(failed)?;
-        // The umask was applied to the permissions above.
-        file.as_file().set_permissions(Permissions::from_mode(0o644)).map_err(failed)?;
-        let mut out = BufWriter::new(file);
-        serde_json::to_writer(&mut out, self).map_err(|error| failed(error.into()))?;
-        let file = out.into_inner().map_err(|error| failed(error.into_error()))?;
-        file.persist(&path).map_err(|error| failed(error.error))?;
-        Ok(())
+        write(layout, &Self::path(layout, manifest), self)
     }
 
     /// Reads the record of the image with this manifest.
@@ -134,6 +119,29 @@ impl ImageRecord {
         }
         chain
     }
+}
+
+/// Writes what is kept beside an image, at once and for everybody to read.
+pub(crate) fn write(
+    layout: &Layout,
+    path: &Utf8Path,
+    what: &impl Serialize,
+) -> Result<(), BuildError> {
+    let failed = |source| BuildError::WriteRecord { path: path.to_owned(), source };
+    let folder = layout.root().join(ImageRecord::FOLDER);
+    fs::create_dir_all(&folder).map_err(failed)?;
+    let file = tempfile::Builder::new()
+        .prefix(TEMPORARY)
+        .permissions(Permissions::from_mode(0o644))
+        .tempfile_in(&folder)
+        .map_err(failed)?;
+    // The umask was applied to the permissions above.
+    file.as_file().set_permissions(Permissions::from_mode(0o644)).map_err(failed)?;
+    let mut out = BufWriter::new(file);
+    serde_json::to_writer(&mut out, what).map_err(|error| failed(error.into()))?;
+    let file = out.into_inner().map_err(|error| failed(error.into_error()))?;
+    file.persist(path).map_err(|error| failed(error.error))?;
+    Ok(())
 }
 
 impl FileRecord {

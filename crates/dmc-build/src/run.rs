@@ -5,12 +5,14 @@ use crate::error::BuildError;
 use crate::image::ImageSummary;
 use crate::load::{self, Engine};
 use crate::plan::{Plan, Step};
+use crate::test::{self, TestResult};
 use crate::workshop::{Named, Workshop};
 use camino::Utf8PathBuf;
 use dmc_archive::ArchiveError;
 use dmc_types::{Arch, TemplateName};
 use futures::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -44,6 +46,8 @@ pub enum Outcome {
     },
     /// An index is in the layout.
     Index(Named),
+    /// All of so many tests hold.
+    Tested(usize),
     /// The engine has the image.
     Loaded(Vec<String>),
 }
@@ -84,6 +88,8 @@ const TOOLS: [(&str, &str); 4] = [
 pub trait Watch {
     /// A task begins.
     fn begun(&self, number: usize, step: &Step);
+    /// A test of a template is over.
+    fn tested(&self, _step: &Step, _result: &TestResult) {}
     /// A task is over.
     fn ended(
         &self,
@@ -94,11 +100,14 @@ pub trait Watch {
     );
 }
 
-/// What `load` and `setup` need besides the workshop.
+/// What `load`, `test` and `setup` need besides the workshop.
 #[derive(Debug, Clone, Default)]
 pub struct Extras {
     /// The engine; none for whichever answers.
     pub engine: Option<Engine>,
+    /// A program that hands its standard input to the port of loopback that follows these words,
+    /// and prints what comes back; requests of tests go through it.
+    pub relay: Vec<OsString>,
     /// The repository for loaded images; none for `localhost/NAME`.
     pub repository: Option<String>,
     /// The user's configuration file and the text that it begins with.
@@ -203,10 +212,9 @@ impl Run<'_> {
             Step::Changes(template) => Ok(Outcome::Changes(self.workshop.changes(template).await?)),
             Step::Image(template, arch) => self.image(step, template, *arch).await,
             Step::Index(template) => self.index(step, template).await,
-            // These two are on their way.
-            Step::Verify(..) | Step::Test(..) => {
-                Err(BuildError::Skipped { needed: step.clone() })
-            }
+            // On its way.
+            Step::Verify(..) => Err(BuildError::Skipped { needed: step.clone() }),
+            Step::Test(template, arch) => self.test(step, template, *arch).await,
             Step::Load(template, arch) => self.load(template, *arch),
         }
     }
@@ -271,12 +279,25 @@ impl Run<'_> {
         BuildError::NotYet { step: step.clone(), needed, number }
     }
 
+    fn engine(&self) -> Result<Engine, BuildError> {
+        self.extras.engine.or_else(Engine::find).ok_or(BuildError::NoEngine)
+    }
+
+    async fn test(
+        &self,
+        step: &Step,
+        template: &TemplateName,
+        arch: Arch,
+    ) -> Result<Outcome, BuildError> {
+        let (engine, relay) = (self.engine()?, self.extras.relay.clone());
+        let job = test::Job::new(self.workshop, template, arch, engine, relay)?;
+        let held = job.run(|result| self.watch.tested(step, result)).await?;
+        Ok(Outcome::Tested(held))
+    }
+
     fn load(&self, template: &TemplateName, arch: Arch) -> Result<Outcome, BuildError> {
         let (layout, manifest, tag) = self.workshop.manifest(template, arch)?;
-        let engine = match self.extras.engine {
-            Some(engine) => engine,
-            None => Engine::find().ok_or(BuildError::NoEngine)?,
-        };
+        let engine = self.engine()?;
         let own = format!("localhost/{template}");
         let repository = self.extras.repository.as_deref().unwrap_or(&own);
         let mut names = vec![format!("{repository}:{tag}")];

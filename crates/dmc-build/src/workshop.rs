@@ -5,6 +5,7 @@ use crate::image::{self, ImageSummary, Releases, image_key};
 use crate::plan::Step;
 use crate::record::ImageRecord;
 use crate::settings::Settings;
+use crate::test::TestMark;
 use dmc_archive::mirror::AptConfiguration;
 use dmc_archive::transport::Network;
 use dmc_archive::{Archive, ArchiveError, Progress, Store, Transport, TransportOptions};
@@ -252,6 +253,12 @@ impl Workshop {
     pub fn record(&self, template: &TemplateName, arch: Arch) -> Result<ImageRecord, BuildError> {
         let (layout, manifest, _) = self.manifest(template, arch)?;
         ImageRecord::read(&layout, &manifest.digest)
+    }
+
+    /// What says that the tests of a template's newest image for an architecture hold.
+    pub fn tested(&self, template: &TemplateName, arch: Arch) -> Option<TestMark> {
+        let (layout, manifest, _) = self.manifest(template, arch).ok()?;
+        TestMark::read(&layout, &manifest.digest)
     }
 
     /// Which packages would ship a path: of those that the template's image is made of, else of

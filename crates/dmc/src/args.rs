@@ -111,7 +111,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SUITE", value_delimiter = ',')]
     pub(crate) accept_rollback: Vec<Suite>,
 
-    /// Container engine for load.
+    /// Container engine for load and test.
     #[arg(long, value_name = "ENGINE")]
     pub(crate) engine: Option<EngineChoice>,
 
@@ -130,6 +130,10 @@ pub(crate) struct Args {
     /// Say nothing but errors.
     #[arg(short = 'q', long)]
     pub(crate) quiet: bool,
+
+    /// Hand standard input to a port of loopback and print what comes back; tests use it.
+    #[arg(long, value_name = "PORT", hide = true, exclusive = true)]
+    pub(crate) relay: Option<u16>,
 
     /// Print completions for a shell.
     #[arg(long, value_name = "SHELL", exclusive = true)]
@@ -185,7 +189,7 @@ impl Activity {
     }
 }
 
-/// Engines that `load` knows.
+/// Engines that load and test know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum EngineChoice {
     /// Whichever answers, podman first.

@@ -25,8 +25,13 @@ pub(crate) fn print(
         let cached = runtime.block_on(workshop.is_cached(step));
         let template = step.template().map(ToString::to_string);
         let arch = step.arch().map(dmc_types::Arch::name);
+        let mark = match step {
+            Step::Test(template, arch) => workshop.tested(template, *arch),
+            _ => None,
+        };
+        let tested = mark.map_or(String::new(), |mark| format!(" (held with {})", mark.engine));
         let text = format!(
-            "{number:>3}  {:8} {:16} {:8} {}{}",
+            "{number:>3}  {:8} {:16} {:8} {}{}{tested}",
             step.activity(),
             template.as_deref().unwrap_or("-"),
             arch.unwrap_or("-"),

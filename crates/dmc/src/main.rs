@@ -9,9 +9,11 @@ mod embedded;
 mod error;
 mod folders;
 mod help;
+mod interrupt;
 mod list;
 mod logging;
 mod progress;
+mod relay;
 mod report;
 mod settings;
 mod why;
@@ -34,6 +36,9 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(error) => error.exit(),
     };
+    if let Some(port) = args.relay {
+        return relay::between(port);
+    }
     let bars = Bars::new(!args.quiet && !args.json);
     match act(&args, &env, &bars) {
         Ok(code) => ExitCode::from(code),
@@ -112,8 +117,24 @@ fn do_tasks(
     bars.tasks(tasks.len());
     let setup = tasks.iter().any(|(_, step)| matches!(step, Step::Prepare));
     let report = Report::new(args.json, bars.clone()).with_keys(setup || args.verbose);
-    runtime()?.block_on(dmc_build::run(&Arc::new(workshop), plan, tasks, extras, &report));
-    Ok(report.finish(tasks.len()))
+    let workshop = Arc::new(workshop);
+    let run = dmc_build::run(&workshop, plan, tasks, extras, &report);
+    // What tests have started is removed when `run` is dropped; all else may end anywhere.
+    let tests = tasks.iter().any(|(_, step)| matches!(step, Step::Test(..)));
+    let interrupted = runtime()?.block_on(async {
+        tokio::select! {
+            _ = run => None,
+            signal = interrupt::signal(), if tests => Some(signal),
+        }
+    });
+    match interrupted {
+        Some(signal) => {
+            bars.clear();
+            tracing::error!("interrupted: what the tests had started is removed");
+            Ok(signal)
+        }
+        None => Ok(report.finish(tasks.len())),
+    }
 }
 
 /// One thread for the network; work for the processor has rayon's threads.

@@ -3,7 +3,8 @@
 use crate::error::{CommandError, FAILED, USAGE};
 use crate::progress::Bars;
 use dmc_build::{
-    BuildError, Change, ExtensionCost, ExtensionCosts, ImageSummary, Outcome, Standing, Step, Watch,
+    BuildError, Change, ExtensionCost, ExtensionCosts, ImageSummary, Outcome, Standing, Step,
+    TestResult, Watch,
 };
 use dmc_types::PackageName;
 use serde_json::{Value, json};
@@ -94,6 +95,10 @@ impl Report {
                     "template": step.template(), "references": named.references, "digest": digest,
                 });
                 self.result(&format!("{reference} {digest}"), &value);
+            }
+            Outcome::Tested(0) => tracing::warn!("{step}: the template has no [[test]]"),
+            Outcome::Tested(held) => {
+                tracing::info!("{step}: {held} tests hold, in {:.2} s", took.as_secs_f64());
             }
             Outcome::Loaded(references) => {
                 for reference in references {
@@ -192,6 +197,20 @@ fn megabytes(bytes: u64) -> f64 {
 impl Watch for Report {
     fn begun(&self, _number: usize, step: &Step) {
         self.bars.task(&step.to_string());
+    }
+
+    fn tested(&self, step: &Step, result: &TestResult) {
+        let held = result.failure.is_none();
+        let mut text = format!("{} {step}: {}", if held { "ok" } else { "FAILED" }, result.name);
+        for line in result.failure.iter().flat_map(|failure| failure.lines()) {
+            text.push_str("\n  ");
+            text.push_str(line);
+        }
+        let value = json!({
+            "template": step.template(), "arch": step.arch(), "test": result.name, "held": held,
+            "failure": result.failure, "seconds": result.took.as_secs_f64(),
+        });
+        self.result(&text, &value);
     }
 
     fn ended(

@@ -302,7 +302,7 @@ pub(crate) fn selection(args: &Args) -> Selection {
     Selection { begin: args.begin, end: args.end, only: args.only.iter().copied().collect() }
 }
 
-/// What load and setup need.
+/// What load, test and setup need.
 pub(crate) fn extras(args: &Args, settings: &Settings, env: &Environment) -> Extras {
     let engine = match (args.engine, settings.conf.engine) {
         (Some(EngineChoice::Podman), _) | (None, dmc_template::Engine::Podman) => {
@@ -314,5 +314,7 @@ pub(crate) fn extras(args: &Args, settings: &Settings, env: &Environment) -> Ext
         _ => None,
     };
     let conf = env.user_conf().map(|folder| (folder.join("dmc.conf"), embedded::conf_as_comment()));
-    Extras { engine, repository: args.repository.clone(), conf }
+    let this = std::env::current_exe().unwrap_or_else(|_| "dmc".into());
+    let relay = vec![this.into_os_string(), "--relay".into()];
+    Extras { engine, relay, repository: args.repository.clone(), conf }
 }

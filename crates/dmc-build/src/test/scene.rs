@@ -1,0 +1,259 @@
+//! The containers of one test.
+//!
+//! The tested one owns the network, which has loopback alone; companions and one-shot runs join
+//! it. Files lie in a temporary folder and are mounted read-only.
+
+use super::client::{Client, Output};
+use super::judge::{Held, shown};
+use super::names::{RunNames, TestNames};
+use crate::load::Engine;
+use dmc_template::{RunTest, StartTest, TemplateTest, TestFolder};
+use dmc_types::{Arch, TemplateName};
+use std::collections::BTreeMap;
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// How every container is run, as a careful user would: see docs/testing.md.
+const CONFINED: [&str; 8] = [
+    "--pull=never",
+    "--read-only",
+    "--cap-drop=all",
+    "--security-opt=no-new-privileges",
+    "--tmpfs=/tmp:size=512m",
+    "--memory=1g",
+    "--pids-limit=512",
+    "--log-driver=json-file",
+];
+
+/// How long a container may run that runs once.
+const RUN: Duration = Duration::from_mins(1);
+
+/// One container's part of the command line.
+struct Role {
+    image: String,
+    mounts: Vec<String>,
+    env: BTreeMap<String, String>,
+    args: Vec<String>,
+}
+
+/// A test's containers; whatever was started is removed when this goes.
+pub(crate) struct Scene<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) test: &'a TemplateTest,
+    names: TestNames,
+    tested: Role,
+    companions: Vec<(TemplateName, Role)>,
+    /// The running containers' names, the tested one first; empty while they are stopped.
+    running: Vec<String>,
+    _folder: TempDir,
+}
+
+impl<'a> Scene<'a> {
+    /// Lays out files; starts nothing.
+    pub(crate) fn new(
+        client: &'a Client,
+        names: &RunNames,
+        number: usize,
+        test: &'a TemplateTest,
+        (template, arch): (&TemplateName, Arch),
+        images: &BTreeMap<TemplateName, String>,
+    ) -> Held<Self> {
+        let mut names = names.of_test(number);
+        let folder = TempDir::with_prefix("dmc-test-").map_err(|error| error.to_string())?;
+        let mut roles = 0;
+        let mut role = |template: &TemplateName, scene: &dmc_template::Scene| {
+            let files = folder.path().join(roles.to_string());
+            roles += 1;
+            Ok::<Role, String>(Role {
+                image: images.get(template).cloned().unwrap_or_default(),
+                mounts: mounts(scene, &test.folder, arch, &files, &mut names)?,
+                env: scene.env.iter().map(|(k, v)| (k.to_string(), v.clone())).collect(),
+                args: scene.args.clone().unwrap_or_default(),
+            })
+        };
+        let tested = role(template, &test.test.scene)?;
+        let mut companions = Vec::new();
+        for companion in &test.test.companions {
+            let role = role(&companion.template, &companion.scene)?;
+            companions.push((companion.template.clone(), role));
+        }
+        let running = Vec::new();
+        Ok(Self { client, test, names, tested, companions, running, _folder: folder })
+    }
+
+    /// Starts all containers, new ones where there were some before.
+    pub(crate) fn start(&mut self, change: &StartTest) -> Held {
+        if !self.running.is_empty() {
+            return Err("it is running already: a `stop` comes before a `start`".to_owned());
+        }
+        self.names.remove_containers();
+        for number in 0..=self.companions.len() {
+            let name = self.names.container();
+            let network = match self.running.first() {
+                Some(first) => format!("--network=container:{first}"),
+                None => "--network=none".to_owned(),
+            };
+            let mut line =
+                vec!["run".to_owned(), "-d".to_owned(), "--name".to_owned(), name.clone()];
+            line.push(network);
+            if let Some((_, role)) = number.checked_sub(1).and_then(|at| self.companions.get(at)) {
+                self.append(&mut line, role, &role.args, &[]);
+            } else {
+                let args = change.args.as_ref().unwrap_or(&self.tested.args);
+                self.append(&mut line, &self.tested, args, &pairs(&change.env));
+            }
+            let output = self.client.tell(&line);
+            if !output.good() {
+                return Err(format!(
+                    "it cannot be started{}",
+                    shown("the engine said", &output.text())
+                ));
+            }
+            self.running.push(name);
+        }
+        Ok(())
+    }
+
+    /// Starts the containers unless they are running.
+    pub(crate) fn start_once(&mut self) -> Held {
+        if self.running.is_empty() { self.start(&StartTest::default()) } else { Ok(()) }
+    }
+
+    /// Runs the image once more, in the network of the running containers if there are any.
+    pub(crate) fn run(&mut self, run: &RunTest) -> Output {
+        let name = self.names.container();
+        let network =
+            self.running.first().map_or("none".to_owned(), |it| format!("container:{it}"));
+        let mut line =
+            ["run", "-i", "--name", &name, "--network", &network].map(str::to_owned).to_vec();
+        if let Some(program) = &run.entrypoint {
+            line.push(format!("--entrypoint={program}"));
+        }
+        self.append(&mut line, &self.tested, &run.args, &pairs(&run.env));
+        let limit = self.client.limit(run.within.map_or(RUN, dmc_template::Period::duration));
+        self.client.ask(&line, run.input.as_deref().unwrap_or_default().as_bytes(), &limit)
+    }
+
+    /// What follows in the command line of a container: how it is confined, what it sees.
+    fn append(
+        &self,
+        line: &mut Vec<String>,
+        role: &Role,
+        args: &[String],
+        env: &[(String, String)],
+    ) {
+        line.extend(CONFINED.map(str::to_owned));
+        if self.client.engine == Engine::Podman {
+            // Without this, podman makes more writable than docker does.
+            line.push("--read-only-tmpfs=false".to_owned());
+        }
+        let mut all = role.env.clone();
+        all.extend(env.iter().cloned());
+        line.extend(all.iter().map(|(name, value)| format!("--env={name}={value}")));
+        line.extend(role.mounts.iter().cloned());
+        line.push(role.image.clone());
+        line.extend(args.iter().cloned());
+    }
+
+    /// The running container of the tested image, or of a companion.
+    pub(crate) fn container(&self, of: Option<&TemplateName>) -> Held<&str> {
+        let at = match of {
+            None => Some(0),
+            Some(name) => self.companions.iter().position(|(it, _)| it == name).map(|at| at + 1),
+        };
+        let container = at.and_then(|at| self.running.get(at));
+        container.map(String::as_str).ok_or_else(|| {
+            format!("there is no companion `{}` that runs", of.map_or("", TemplateName::as_str))
+        })
+    }
+
+    /// The exit status of a container that has ended.
+    pub(crate) fn ended(&self, container: &str) -> Held<Option<i32>> {
+        let format = "{{.State.Running}} {{.State.ExitCode}}";
+        let output = self.client.tell(["inspect", "-f", format, container]);
+        match output.stdout.trim().split_once(' ') {
+            Some(("true", _)) => Ok(None),
+            Some(("false", status)) => Ok(status.parse().ok()),
+            _ => Err(format!("the engine lost it{}", shown("it said", &output.text()))),
+        }
+    }
+
+    /// Fails where a container has ended that should run.
+    pub(crate) fn all_run(&self) -> Held {
+        for (at, container) in self.running.iter().enumerate() {
+            if let Some(status) = self.ended(container)? {
+                let who = at.checked_sub(1).and_then(|at| self.companions.get(at));
+                let who =
+                    who.map_or("the container".to_owned(), |(it, _)| format!("companion {it}"));
+                return Err(format!("{who} has ended by itself, with status {status}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes it as stopped: its companions go with it, as they share its network.
+    pub(crate) fn stopped(&mut self) {
+        self.running.clear();
+    }
+
+    /// The last that each container said.
+    pub(crate) fn last_words(&self) -> String {
+        let said = self.names.containers().iter().map(|container| {
+            let output = self.client.tell(["logs", "--tail", "20", container]);
+            shown(&format!("{container} said"), &output.text())
+        });
+        said.collect()
+    }
+}
+
+fn pairs(env: &BTreeMap<dmc_template::Variable, String>) -> Vec<(String, String)> {
+    env.iter().map(|(name, value)| (name.to_string(), value.clone())).collect()
+}
+
+/// Writes a role's files below `folder`; returns the options that mount them, its volumes and its
+/// folders in memory.
+fn mounts(
+    scene: &dmc_template::Scene,
+    tests: &TestFolder,
+    arch: Arch,
+    folder: &Path,
+    names: &mut TestNames,
+) -> Held<Vec<String>> {
+    let mut mounts = Vec::new();
+    for (number, (path, file)) in scene.files.iter().enumerate() {
+        let path = path.for_arch(arch).map_err(|error| error.to_string())?;
+        let source = folder.join(number.to_string());
+        for (below, bytes) in tests.find(file) {
+            let target = if below.is_empty() { source.clone() } else { source.join(below) };
+            lay(folder, &target, bytes)
+                .map_err(|error| format!("{}: {error}", target.display()))?;
+        }
+        mounts.push(format!("--volume={}:{path}:ro", source.display()));
+    }
+    for path in &scene.volumes {
+        let path = path.for_arch(arch).map_err(|error| error.to_string())?;
+        mounts.push(format!("--volume={}:{path}", names.volume()));
+    }
+    for path in &scene.tmpfs {
+        let path = path.for_arch(arch).map_err(|error| error.to_string())?;
+        mounts.push(format!("--tmpfs={path}:size=512m"));
+    }
+    Ok(mounts)
+}
+
+/// Writes a file that everybody may read, and its folders; a script can be run.
+fn lay(root: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mode = |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode));
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+        for folder in folder.ancestors().take_while(|folder| folder.starts_with(root)) {
+            mode(folder, 0o755)?;
+        }
+    }
+    fs::write(path, bytes)?;
+    mode(path, if bytes.starts_with(b"#!") { 0o755 } else { 0o644 })
+}
