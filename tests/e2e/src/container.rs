@@ -4,9 +4,13 @@ use crate::engine::Engine;
 use crate::http::{Page, free_port, get};
 use crate::process::{Done, run};
 use std::fs;
+use std::time::{Duration, Instant};
 
 /// What makes a container as harmless as it can be.
 const CONFINED: [&str; 6] = ["--read-only", "--cap-drop=all", "--user", "65532", "--tmpfs", "/tmp"];
+
+/// How long a container may take until it is ready; emulated processors are slow.
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A running container, removed when this value goes.
 #[derive(Debug)]
@@ -53,6 +57,25 @@ impl<'a> Container<'a> {
         command.args(["run", "-d"]).args(CONFINED).args(options).args(image);
         let id = run(&mut command).ok().stdout.trim().to_owned();
         Self { engine, id, port }
+    }
+
+    /// The port that it was started for.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Waits until it has said this.
+    #[track_caller]
+    pub fn wait_until_it_says(&self, text: &str) {
+        let start = Instant::now();
+        loop {
+            let logs = self.logs();
+            if logs.stdout.contains(text) || logs.stderr.contains(text) {
+                return;
+            }
+            assert!(start.elapsed() < PATIENCE, "it does not say `{text}`: {logs:?}");
+            std::thread::sleep(Duration::from_millis(100));
+        }
     }
 
     /// Gets a page from it.

@@ -3,6 +3,7 @@
 //! - [`Workplace`] runs the release build of `dmc` in a folder, home and store of its own;
 //!   [`nginx`] is one image that tests may share.
 //! - [`Layout`] and [`Tree`] read what came out, by other means than the program's.
+//! - [`Browser`] is Chromium without a screen.
 //! - [`Engine`] is podman or a dockerd of its own, [`Registry`] a registry on loopback.
 //!
 //! A tool that is missing stops a test with the name of its Debian package: nothing is skipped.
@@ -19,6 +20,7 @@
 )]
 
 mod binfmt;
+mod browser;
 mod container;
 mod dmc;
 mod engine;
@@ -30,6 +32,7 @@ mod tree;
 mod unpack;
 
 pub use binfmt::Arm64;
+pub use browser::Browser;
 pub use container::Container;
 pub use dmc::{Built, Workplace, nginx, program, target};
 pub use engine::Engine;

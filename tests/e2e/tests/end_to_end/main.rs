@@ -10,9 +10,11 @@
 )]
 
 mod archive;
+mod browser;
 mod contents;
 mod engines;
 mod listing;
+mod php;
 mod reproducible;
 mod suites;
 mod tools;
