@@ -4,15 +4,15 @@
 //! where or by whom it was built (see the crate's documentation).
 
 use dmc_image::oci::{Annotations, Healthcheck, RunConfig, rfc3339};
-use dmc_template::{ImageSettings, Template};
+use dmc_template::{ImageSettings, Owner, Template};
 use dmc_types::{PackageName, UnixTime};
 use std::collections::BTreeMap;
 
 /// The user that images run as where the template names none: as distroless' `nonroot`.
-const NONROOT: &str = "65532:65532";
+pub(crate) const NONROOT: Owner = Owner { uid: 65532, gid: 65532 };
 
 /// The search path of programs, where the template sets none.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin";
+pub(crate) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin";
 
 /// What labels and annotations are made of.
 #[derive(Debug)]
@@ -72,11 +72,11 @@ impl Description<'_> {
 pub(crate) fn run_config(settings: &ImageSettings, labels: Annotations) -> RunConfig {
     let mut environment = BTreeMap::from([("PATH".to_owned(), PATH.to_owned())]);
     environment.extend(settings.environment.clone());
-    let user = settings.user.map(|owner| format!("{}:{}", owner.uid, owner.gid));
+    let Owner { uid, gid } = settings.user.unwrap_or(NONROOT);
     let mut all_labels = labels;
     all_labels.extend(settings.labels.clone());
     RunConfig {
-        user: user.unwrap_or_else(|| NONROOT.to_owned()),
+        user: format!("{uid}:{gid}"),
         exposed_ports: settings.ports.iter().map(ToString::to_string).collect(),
         env: environment.into_iter().map(|(name, value)| format!("{name}={value}")).collect(),
         entrypoint: settings.entrypoint.clone().unwrap_or_default(),

@@ -9,8 +9,10 @@ use dmc_elf::WalkError;
 use dmc_image::LayoutError;
 use dmc_image::archive::ArchiveError as ExportError;
 use dmc_image::layout::TagError;
+use dmc_system::GrammarError;
 use dmc_template::{ConfError, PackagePattern, RuleError, TemplateError};
 use dmc_types::{Arch, PackageName, TemplateName};
+use dmc_verify::{Report, Severity, TableError};
 use std::io;
 
 /// A task that failed.
@@ -25,6 +27,22 @@ pub enum BuildError {
     /// A rule that is not right.
     #[error(transparent)]
     Rule(#[from] RuleError),
+    /// The tables of verify.
+    #[error(transparent)]
+    Tables(#[from] TableError),
+    /// The grammar of maintainer scripts.
+    #[error(transparent)]
+    Grammar(#[from] GrammarError),
+    /// The image would not work.
+    #[error("the image of template {template} for {arch} would not work:{}", listed(report))]
+    Unfit {
+        /// The template.
+        template: TemplateName,
+        /// The architecture.
+        arch: Arch,
+        /// What is wrong with it.
+        report: Box<Report>,
+    },
     /// A number that no task has.
     #[error(transparent)]
     NoTask(#[from] NoTask),
@@ -232,6 +250,11 @@ impl BuildError {
             Self::Template(error) => error.hint(),
             Self::Conf(error) => error.hint(),
             Self::Rule(error) => error.hint(),
+            Self::Unfit { .. } => Some(
+                "name what is missing in the template, or `exclude` what needs it; \
+                 docs/verify.md says what each finding means"
+                    .to_owned(),
+            ),
             Self::Archive(error) => error.hint(),
             Self::UnknownPackage { near, .. } if near.is_empty() => {
                 Some("check its name in the template, and the distribution (-D)".to_owned())
@@ -285,6 +308,8 @@ impl BuildError {
             Self::Assemble(error) => Some(error.hint()),
             Self::Extension { .. }
             | Self::Tag(_)
+            | Self::Tables(_)
+            | Self::Grammar(_)
             | Self::Version(_)
             | Self::Skipped { .. }
             | Self::TestsFailed { .. }
@@ -307,6 +332,21 @@ impl BuildError {
                 | Self::Address { .. }
         )
     }
+}
+
+/// Most findings that a message holds.
+const LISTED: usize = 20;
+
+/// The errors of a report, one a line.
+fn listed(report: &Report) -> String {
+    let errors = report.of(Severity::Error);
+    let mut text: String =
+        errors.take(LISTED).map(|finding| format!("\n- {}", finding.problem)).collect();
+    let more = report.of(Severity::Error).count().saturating_sub(LISTED);
+    if more > 0 {
+        text += &format!("\n- and {more} more");
+    }
+    text
 }
 
 fn in_archive(archive: Option<&String>) -> String {

@@ -8,6 +8,7 @@ use crate::extensions::{self, Extension, ExtensionCosts};
 use crate::naming;
 use crate::record::ImageRecord;
 use crate::resolve::{Resolved, resolve};
+use crate::verify::{self, Finished};
 use crate::workshop::Workshop;
 use dmc_archive::{Candidate, Packages};
 use dmc_deb::deb822::Paragraph;
@@ -17,6 +18,7 @@ use dmc_image::oci::{Descriptor, ImageConfig, Manifest};
 use dmc_image::{Layout, LayoutError};
 use dmc_template::{ArchTemplate, Placed, Template};
 use dmc_types::{Arch, ImagePath, Nature, PackageName, Sha256, Shebang, UnixTime};
+use dmc_verify::{Counts, Problem, Report, Severity};
 use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,6 +48,10 @@ pub struct ImageSummary {
     /// What the extensions cost that the template lists.
     #[serde(default)]
     pub extensions: Option<ExtensionCosts>,
+    /// What was counted when the image was verified.
+    pub counts: Counts,
+    /// What verifying found that stops nothing.
+    pub warnings: Vec<String>,
     annotations: BTreeMap<String, String>,
 }
 
@@ -79,12 +85,14 @@ pub(crate) fn image_key(
         hash.update((bytes.len() as u64).to_le_bytes());
         hash.update(bytes);
     };
-    add(concat!("image 1 of dmc ", env!("CARGO_PKG_VERSION")).as_bytes());
+    add(concat!("image 2 of dmc ", env!("CARGO_PKG_VERSION")).as_bytes());
     add(template.digest_input());
     for (name, text) in &settings.rules {
         add(name.as_bytes());
         add(text);
     }
+    add(settings.verify.as_bytes());
+    add(&[u8::from(settings.strict)]);
     for text in [arch.name(), &settings.conf.dist, &settings.compression.to_string()] {
         add(text.as_bytes());
     }
@@ -105,32 +113,19 @@ pub(crate) async fn build(
     packages: &Packages,
     expired: Vec<String>,
 ) -> Result<ImageSummary, BuildError> {
-    let mut arch_template = template.for_arch(packages.arch())?;
-    let extensions = extensions::expand(&workshop.archive, packages, &mut arch_template).await?;
-    let mut start = start(&arch_template, workshop.settings.rules(packages.arch())?);
-    start.extensions = extensions::roots(&extensions);
-    let resolved = resolve(&workshop.archive, packages, &arch_template, start).await?;
-    let job = Arc::new(Job {
-        workshop: Arc::clone(workshop),
-        template: template.clone(),
-        arch_template,
-        extensions,
-        resolved,
-        expired,
-    });
-    let mut repaired = BTreeSet::new();
-    loop {
-        let made = job.clone().make().await;
-        let Some(object) = made.as_ref().err().and_then(damaged).copied() else { return made };
-        // The store gave other bytes than it was given: make them again, once a package.
-        let facts = job.resolved.closure.packages.values().find(|facts| facts.deb == object);
-        match facts.and_then(|facts| job.resolved.candidates.get(&facts.package)) {
-            Some(candidate) if repaired.insert(object) => {
-                workshop.archive.repair_contents(candidate).await?;
-            }
-            _ => return made,
-        }
-    }
+    Job::prepare(workshop, template, packages, expired).await?.perform(Job::write).await
+}
+
+/// Looks for what is wrong with the image that template, rules and packages come to, and whether
+/// `record` is that image's. Writes nothing but what it has to fetch.
+pub(crate) async fn verify(
+    workshop: &Arc<Workshop>,
+    template: &Template,
+    packages: &Packages,
+    record: ImageRecord,
+) -> Result<Report, BuildError> {
+    let job = Job::prepare(workshop, template, packages, Vec::new()).await?;
+    job.perform(move |job| job.look(&record)).await
 }
 
 /// The package whose contents in the store are not what they were.
@@ -187,8 +182,73 @@ struct Job {
 }
 
 impl Job {
-    async fn make(self: Arc<Self>) -> Result<ImageSummary, BuildError> {
-        self.workshop.clone().on_processor("writing an image", move || self.write()).await?
+    /// Finds the closure.
+    async fn prepare(
+        workshop: &Arc<Workshop>,
+        template: &Template,
+        packages: &Packages,
+        expired: Vec<String>,
+    ) -> Result<Arc<Self>, BuildError> {
+        let mut arch_template = template.for_arch(packages.arch())?;
+        let extensions =
+            extensions::expand(&workshop.archive, packages, &mut arch_template).await?;
+        let mut start = start(&arch_template, workshop.settings.rules(packages.arch())?);
+        start.extensions = extensions::roots(&extensions);
+        let resolved = resolve(&workshop.archive, packages, &arch_template, start).await?;
+        Ok(Arc::new(Self {
+            workshop: Arc::clone(workshop),
+            template: template.clone(),
+            arch_template,
+            extensions,
+            resolved,
+            expired,
+        }))
+    }
+
+    /// Does `work` on a thread for work, again after repairs where the store is damaged.
+    async fn perform<T: Send + 'static>(
+        self: Arc<Self>,
+        work: impl Fn(&Self) -> Result<T, BuildError> + Clone + Send + 'static,
+    ) -> Result<T, BuildError> {
+        let mut repaired = BTreeSet::new();
+        loop {
+            let (job, work) = (Arc::clone(&self), work.clone());
+            let made = self.workshop.clone().on_processor("an image", move || work(&job)).await?;
+            let Some(object) = made.as_ref().err().and_then(damaged).copied() else { return made };
+            // The store gave other bytes than it was given: make them again, once a package.
+            let facts = self.resolved.closure.packages.values().find(|facts| facts.deb == object);
+            match facts.and_then(|facts| self.resolved.candidates.get(&facts.package)) {
+                Some(candidate) if repaired.insert(object) => {
+                    self.workshop.archive.repair_contents(candidate).await?;
+                }
+                _ => return made,
+            }
+        }
+    }
+
+    fn verified(
+        &self,
+        assembled: &Assembled,
+        contents: &StoreContents,
+    ) -> Result<Report, BuildError> {
+        let settings = &self.workshop.settings;
+        let closure = &self.resolved.closure;
+        let finished = Finished { closure, template: &self.arch_template, assembled, contents };
+        Ok(verify::verify(finished, &settings.verify_tables()?, settings.strict)?)
+    }
+
+    fn look(&self, record: &ImageRecord) -> Result<Report, BuildError> {
+        let contents = StoreContents(self.workshop.archive.store().clone());
+        let closure = &self.resolved.closure;
+        let epoch = self.workshop.settings.epoch;
+        let assembled = assemble::assemble(closure, &self.arch_template, &contents, epoch)?;
+        let mut report = self.verified(&assembled, &contents)?;
+        verify::uncovered(closure, &self.workshop.settings.grammar()?, &mut report);
+        if ImageRecord::new(closure, &self.arch_template, &assembled) != *record {
+            report.add(Severity::Warning, Problem::Outdated);
+            report.sort();
+        }
+        Ok(report)
     }
 
     fn write(&self) -> Result<ImageSummary, BuildError> {
@@ -197,6 +257,11 @@ impl Job {
         let closure = &self.resolved.closure;
         let assembled =
             assemble::assemble(closure, &self.arch_template, &contents, workshop.settings.epoch)?;
+        let report = self.verified(&assembled, &contents)?;
+        if !report.is_good() {
+            let (template, report) = (self.template.name().clone(), Box::new(report));
+            return Err(BuildError::Unfit { template, arch: self.arch_template.arch, report });
+        }
         let layout = workshop.layout()?;
         let layer = self.layer(&assembled, &contents, &layout)?;
         let made = extensions::Made {
@@ -243,6 +308,11 @@ impl Job {
             created: assembled.time,
             notes: record.notes,
             extensions: costs,
+            counts: report.counts,
+            warnings: report
+                .of(Severity::Warning)
+                .map(|finding| finding.problem.to_string())
+                .collect(),
             annotations,
         })
     }

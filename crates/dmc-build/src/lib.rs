@@ -25,6 +25,7 @@ mod resolve;
 mod run;
 mod settings;
 mod test;
+mod verify;
 mod why;
 mod workshop;
 

@@ -10,6 +10,7 @@ use crate::workshop::{Named, Workshop};
 use camino::Utf8PathBuf;
 use dmc_archive::ArchiveError;
 use dmc_types::{Arch, TemplateName};
+use dmc_verify::Report;
 use futures::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -48,6 +49,8 @@ pub enum Outcome {
     Index(Named),
     /// All of so many tests hold.
     Tested(usize),
+    /// What is wrong with an image.
+    Verified(Box<Report>),
     /// The engine has the image.
     Loaded(Vec<String>),
 }
@@ -212,8 +215,7 @@ impl Run<'_> {
             Step::Changes(template) => Ok(Outcome::Changes(self.workshop.changes(template).await?)),
             Step::Image(template, arch) => self.image(step, template, *arch).await,
             Step::Index(template) => self.index(step, template).await,
-            // On its way.
-            Step::Verify(..) => Err(BuildError::Skipped { needed: step.clone() }),
+            Step::Verify(template, arch) => self.verify(step, template, *arch).await,
             Step::Test(template, arch) => self.test(step, template, *arch).await,
             Step::Load(template, arch) => self.load(template, *arch),
         }
@@ -252,10 +254,7 @@ impl Run<'_> {
         template: &TemplateName,
         arch: Arch,
     ) -> Result<Outcome, BuildError> {
-        let needed = Step::Indices(arch);
-        if !self.selected.contains(&needed) && self.workshop.metadata.index(arch).await.is_err() {
-            return Err(self.not_yet(step, needed));
-        }
+        self.has_index(step, arch).await?;
         let (summary, cached) = self.workshop.image(template, arch).await?;
         Ok(Outcome::Image { summary: Box::new(summary), cached })
     }
@@ -272,6 +271,25 @@ impl Run<'_> {
             images.push(known.ok_or_else(|| self.not_yet(step, needed()))?);
         }
         Ok(Outcome::Index(self.workshop.index(template, &images)?))
+    }
+
+    async fn verify(
+        &self,
+        step: &Step,
+        template: &TemplateName,
+        arch: Arch,
+    ) -> Result<Outcome, BuildError> {
+        self.has_index(step, arch).await?;
+        Ok(Outcome::Verified(Box::new(self.workshop.verify(template, arch).await?)))
+    }
+
+    /// Where indices are not read in this run, an earlier one must have left them.
+    async fn has_index(&self, step: &Step, arch: Arch) -> Result<(), BuildError> {
+        let needed = Step::Indices(arch);
+        if !self.selected.contains(&needed) && self.workshop.metadata.index(arch).await.is_err() {
+            return Err(self.not_yet(step, needed));
+        }
+        Ok(())
     }
 
     fn not_yet(&self, step: &Step, needed: Step) -> BuildError {

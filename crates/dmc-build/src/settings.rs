@@ -6,8 +6,10 @@ use dmc_archive::{
     ArchiveSpec, Keyrings, Role, ShippedKeyring, SiteSpec, ThirdPartySpec, Url, VendorSpec,
 };
 use dmc_image::Compression;
+use dmc_system::Grammar;
 use dmc_template::{Catalog, Conf, ThirdParty};
 use dmc_types::{Arch, Rule, Suite, UnixTime};
+use dmc_verify::Tables;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the caller has worked out from command line, environment and configuration.
@@ -19,6 +21,10 @@ pub struct Settings {
     pub catalog: Catalog,
     /// Rule files: name and text.
     pub rules: Vec<(String, Vec<u8>)>,
+    /// The text of `conf/verify.toml`.
+    pub verify: String,
+    /// The text of `conf/scripts.toml`.
+    pub scripts: String,
     /// Shipped keyrings by the name that configuration gives them.
     pub keyrings: BTreeMap<String, Vec<u8>>,
     /// Layer compression.
@@ -57,6 +63,16 @@ impl Settings {
     pub(crate) fn rules(&self, arch: Arch) -> Result<Vec<Rule>, BuildError> {
         let files = self.rules.iter().map(|(name, text)| (name.as_str(), text.as_slice()));
         Ok(dmc_template::read_rules(files, arch)?)
+    }
+
+    /// What verify knows of Debian's software.
+    pub(crate) fn verify_tables(&self) -> Result<Tables, BuildError> {
+        Ok(Tables::parse(&self.verify)?)
+    }
+
+    /// What is known of statements of maintainer scripts.
+    pub(crate) fn grammar(&self) -> Result<Grammar, BuildError> {
+        Ok(Grammar::read("conf/scripts.toml", &self.scripts)?)
     }
 
     /// What to read, in the words of the archive.

@@ -13,6 +13,7 @@ use dmc_image::Layout;
 use dmc_image::layout::Reference;
 use dmc_image::oci::{Descriptor, Index};
 use dmc_types::{Arch, ImagePath, PackageName, TemplateName};
+use dmc_verify::Report;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -160,6 +161,23 @@ impl Workshop {
         Ok((summary, false))
     }
 
+    /// Looks for what is wrong with the image that is in the layout.
+    pub(crate) async fn verify(
+        self: &Arc<Self>,
+        template: &TemplateName,
+        arch: Arch,
+    ) -> Result<Report, BuildError> {
+        let record = self.record(template, arch)?;
+        let template = self.settings.catalog.get(template.as_str())?;
+        loop {
+            let packages = self.metadata.index(arch).await?;
+            match image::verify(self, template, &packages, record.clone()).await {
+                Err(BuildError::Archive(error)) if self.metadata.repair_index(arch, &error) => {}
+                other => return other,
+            }
+        }
+    }
+
     /// Removes what runs that were killed left behind in store and layout.
     fn sweep(&self) {
         self.archive.store().sweep(ABANDONED);
@@ -302,11 +320,9 @@ impl Workshop {
                     .and_then(|layout| layout.resolve(&format!("{template}:latest")))
                     .is_ok_and(|found| found.is_some())
             }
-            Step::Tools
-            | Step::Changes(_)
-            | Step::Verify(..)
-            | Step::Test(..)
-            | Step::Load(..) => false,
+            Step::Tools | Step::Changes(_) | Step::Verify(..) | Step::Test(..) | Step::Load(..) => {
+                false
+            }
         }
     }
 }

@@ -60,8 +60,8 @@ pub struct Start<'a> {
     pub cmd: &'a [String],
     /// The health check's program and arguments; empty for none.
     pub healthcheck: &'a [String],
-    /// User and group; none for root.
-    pub user: Option<(u32, u32)>,
+    /// `User`: user and group.
+    pub user: (u32, u32),
     /// `WorkingDir`.
     pub workdir: Option<&'a ImagePath>,
     /// `Volumes`.
@@ -82,7 +82,7 @@ impl Start<'_> {
 
     /// Whether it runs as root.
     pub(crate) fn is_root(&self) -> bool {
-        self.user.is_none_or(|(uid, _)| uid == 0)
+        self.user.0 == 0
     }
 }
 
@@ -138,16 +138,15 @@ impl<'a> Subject<'a> {
 
 impl Item<'_> {
     /// Whether the image's user may execute it (a file) or pass through it (a folder).
-    pub(crate) fn lets_through(&self, user: Option<(u32, u32)>) -> bool {
+    pub(crate) fn lets_through(&self, user: (u32, u32)) -> bool {
         let bits = match user {
-            None | Some((0, _)) => 0o111,
-            Some((uid, _)) if uid == self.uid => 0o100,
-            Some((_, gid)) if gid == self.gid => 0o010,
-            Some(_) => 0o001,
+            (0, _) => 0o111,
+            (uid, _) if uid == self.uid => 0o100,
+            (_, gid) if gid == self.gid => 0o010,
+            _ => 0o001,
         };
         // Root passes through any folder.
-        let root = user.is_none_or(|(uid, _)| uid == 0);
-        self.mode & bits != 0 || (root && matches!(self.kind, ItemKind::Directory))
+        self.mode & bits != 0 || (user.0 == 0 && matches!(self.kind, ItemKind::Directory))
     }
 
     /// What its first bytes say, for a regular file.

@@ -13,6 +13,20 @@ pub(crate) fn conf() -> &'static [u8] {
     CONF.get_file("dmc.conf").map(include_dir::File::contents).unwrap_or_default()
 }
 
+/// What verify knows of Debian's software.
+pub(crate) fn verify() -> &'static str {
+    text("verify.toml")
+}
+
+/// What is known of statements of maintainer scripts.
+pub(crate) fn scripts() -> &'static str {
+    text("scripts.toml")
+}
+
+fn text(name: &str) -> &'static str {
+    CONF.get_file(name).and_then(include_dir::File::contents_utf8).unwrap_or_default()
+}
+
 /// The shipped configuration with every setting commented out, for the user to begin with.
 pub(crate) fn conf_as_comment() -> String {
     let text = String::from_utf8_lossy(conf());

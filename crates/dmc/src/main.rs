@@ -16,6 +16,7 @@ mod progress;
 mod relay;
 mod report;
 mod settings;
+mod verify;
 mod why;
 
 use args::Args;

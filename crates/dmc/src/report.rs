@@ -2,6 +2,7 @@
 
 use crate::error::{CommandError, FAILED, USAGE};
 use crate::progress::Bars;
+use crate::verify;
 use dmc_build::{
     BuildError, Change, ExtensionCost, ExtensionCosts, ImageSummary, Outcome, Standing, Step,
     TestResult, Watch,
@@ -100,6 +101,7 @@ impl Report {
             Outcome::Tested(held) => {
                 tracing::info!("{step}: {held} tests hold, in {:.2} s", took.as_secs_f64());
             }
+            Outcome::Verified(report) => self.verified(step, report),
             Outcome::Loaded(references) => {
                 for reference in references {
                     let value = json!({ "template": step.template(), "loaded": reference });
@@ -111,6 +113,7 @@ impl Report {
 
     /// One image of an index: a line on stderr, and a value of its own in JSON.
     fn image(&self, step: &Step, summary: &ImageSummary, cached: bool, took: Duration) {
+        verify::warn(step, &summary.warnings);
         for note in &summary.notes {
             tracing::debug!("{step}: {note}");
         }
@@ -136,8 +139,18 @@ impl Report {
                 "layer_size": summary.layer_size, "packages": summary.packages,
                 "files": summary.files, "unchanged": cached, "notes": summary.notes,
                 "extensions": summary.extensions,
+                "counts": summary.counts, "warnings": summary.warnings,
             });
             self.result("", &value);
+        }
+    }
+
+    /// What is wrong with an image: results, and a failure where it cannot work.
+    fn verified(&self, step: &Step, report: &dmc_verify::Report) {
+        self.result(&verify::text(step, report), &verify::value(step, report));
+        if !report.is_good() {
+            let error = CommandError::failed(format!("{step}: the image would not work"));
+            self.failures.borrow_mut().push((step.clone(), error));
         }
     }
 
@@ -190,7 +203,7 @@ fn line(change: &Change) -> String {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "shown with two digits")]
-fn megabytes(bytes: u64) -> f64 {
+pub(crate) fn megabytes(bytes: u64) -> f64 {
     bytes as f64 / 1e6
 }
 

@@ -99,6 +99,8 @@ pub(crate) fn settings(args: &Args, env: &Environment) -> Result<Settings, Comma
     Ok(Settings {
         catalog: Catalog::read(template_folders(args, env)?),
         rules: embedded::rules().into_iter().map(|(name, text)| (name, text.to_vec())).collect(),
+        verify: embedded::verify().to_owned(),
+        scripts: embedded::scripts().to_owned(),
         keyrings: embedded::keyrings(),
         compression,
         store,

@@ -140,7 +140,8 @@ fn libraries(arch: Arch) -> Vec<DebBuilder> {
 /// A library whose file has a longer name than its soname.
 fn library(arch: Arch, name: &str, version: &str, soname: &str, rest: &str) -> DebBuilder {
     let folder = format!("/usr/lib/{}", arch.triplet());
-    let elf = ElfBuilder::library(arch, soname).needs("libc.so.6").defines("start");
+    let symbol = if soname == "libz.so.1" { "deflate" } else { "start" };
+    let elf = ElfBuilder::library(arch, soname).needs("libc.so.6").defines(symbol);
     package(name, version, arch.name(), 30)
         .field("Depends", "libc6 (>= 2.34)")
         .field("Multi-Arch", "same")

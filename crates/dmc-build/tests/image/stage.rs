@@ -81,6 +81,8 @@ impl Stage {
             conf: Conf::read(&layers).unwrap(),
             catalog: catalog(templates),
             rules: rules(),
+            verify: fs::read_to_string(repository().join("conf/verify.toml")).unwrap(),
+            scripts: fs::read_to_string(repository().join("conf/scripts.toml")).unwrap(),
             keyrings: BTreeMap::from([("test".to_owned(), KEY.public_binary())]),
             compression: dmc_image::Compression::Gzip,
             store: self.path("store"),
