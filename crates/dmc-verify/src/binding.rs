@@ -55,7 +55,7 @@ impl<'s> Check<'s, '_> {
         for (program, scope) in &self.programs {
             for object in scope.objects() {
                 let flaws = self.loader.flaws(*object, scope);
-                self.found.add(*object, *program, &flaws);
+                self.found.add(*object, *program, scope, &flaws);
             }
             self.found.missing(scope, *program);
         }
@@ -81,7 +81,7 @@ impl<'s> Check<'s, '_> {
             let known: &[ObjectId] = self.programs.get(&host).map_or(&[], Scope::objects);
             for object in scope.objects().iter().filter(|object| !known.contains(object)) {
                 let flaws = self.loader.flaws(*object, &scope);
-                self.found.add(*object, host, &flaws);
+                self.found.add(*object, host, &scope, &flaws);
             }
             self.found.missing(&scope, host);
         }
@@ -199,9 +199,13 @@ impl<'s> Check<'s, '_> {
 }
 
 impl<'s> Found<'s> {
-    fn add(&mut self, object: ObjectId, host: ObjectId, flaws: &Flaws<'s>) {
+    fn add(&mut self, object: ObjectId, host: ObjectId, scope: &Scope, flaws: &Flaws<'s>) {
         for (library, version) in &flaws.versions {
             self.versions.entry((object, *library, &version.version)).or_insert(host);
+        }
+        // The symbols of a library that is not there are no news.
+        if !scope.missing.is_empty() {
+            return;
         }
         // A version that is not there is told once, not again with each of its symbols.
         let told = |import: &Import| {
