@@ -5,13 +5,17 @@
 //! statements of their scripts that a small grammar covers; every other statement is reported.
 //! Pure: bytes and facts in, values out.
 
+mod accounts;
 mod alternatives;
 mod certificates;
+mod fields;
 #[cfg(test)]
 mod fixture;
 mod scripts;
 mod shell;
+mod tmpfiles;
 
+pub use accounts::{SystemAccounts, SystemGroup, SystemUser};
 pub use alternatives::alternatives;
 pub use scripts::{Covered, Grammar, GrammarError, Statement, script_report};
 
@@ -19,3 +23,4 @@ pub use certificates::{
     BUNDLE, CERTIFICATE_FOLDERS, CertificateError, LONGEST_CERTIFICATE, TRUST_FOLDER, TrustStore,
     is_certificate, trust_store,
 };
+pub use tmpfiles::{TmpFile, TmpKind, TmpLine, read_tmpfiles, tmpfiles_of};

@@ -5,6 +5,7 @@
 //! when a package is first installed counts (Debian Policy 6.6): preinst, config and postinst.
 
 use crate::shell::{self, Run, Scene};
+use crate::{accounts, alternatives};
 use dmc_types::{ImagePath, PackageFacts, PathGlob};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -150,7 +151,7 @@ impl Form {
 
 /// A script of a package.
 pub(crate) struct Script<'a> {
-    name: &'static str,
+    pub(crate) name: &'static str,
     arguments: &'static [&'static str],
     pub(crate) bytes: &'a [u8],
 }
@@ -241,8 +242,28 @@ fn judge(run: &Run, grammar: &Grammar) -> Covered {
     } else if run.call {
         without("it calls a function of the script, which is followed")
     } else {
-        grammar.covered(&run.words)
+        understood(run, grammar.covered(&run.words))
     }
+}
+
+/// A form says what kind of statement it is; whether dmc does it depends on all its words.
+fn understood(run: &Run, covered: Covered) -> Covered {
+    let program = run.words.first().and_then(|first| first.as_deref()).unwrap_or_default();
+    let program = program.rsplit('/').next().unwrap_or_default();
+    let installs = run.words.iter().any(|word| word.as_deref() == Some("--install"));
+    let known = match (&covered, program) {
+        (Covered::Done(_), "update-alternatives") if installs => {
+            alternatives::installed(&run.words).is_some()
+        }
+        (Covered::Done(_), "update-alternatives") => {
+            return Covered::NoEffect("it asks, or takes back what was never there".to_owned());
+        }
+        (Covered::Done(_), "adduser" | "addgroup" | "useradd" | "groupadd" | "usermod") => {
+            accounts::defined(&run.words).is_some()
+        }
+        _ => true,
+    };
+    if known { covered } else { Covered::NotCovered }
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod glob;
 mod names;
 mod path;
 mod rule;
+mod system_ids;
 
 pub use alternative::Alternative;
 pub use arch::{Arch, ElfClass, ElfIdent, Endian, OciPlatform, UnknownArch};
@@ -27,6 +28,7 @@ pub use glob::{GlobError, PathGlob};
 pub use names::{NameError, PackageName, SoName, Suite, TemplateName};
 pub use path::{ImagePath, PathError};
 pub use rule::{Generated, Rule, RuleEffect, RuleTrigger};
+pub use system_ids::system_ids;
 
 /// Seconds since 1970-01-01T00:00:00Z; the only form in which time passes between the rooms.
 pub type UnixTime = i64;
