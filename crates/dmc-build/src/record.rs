@@ -187,5 +187,6 @@ fn notes(closure: &Closure, assembled: &Assembled) -> Vec<String> {
             .iter()
             .map(|path| format!("`{path}` is without its setuid or setgid bit")),
     );
+    notes.extend(assembled.notes.iter().cloned());
     notes
 }

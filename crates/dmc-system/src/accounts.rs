@@ -13,6 +13,8 @@ use std::rc::Rc;
 
 /// Where packages keep sysusers.d files.
 const SYSUSERS: &str = "/usr/lib/sysusers.d";
+/// Longest configuration file that is read, in bytes.
+const LONGEST: u64 = 1 << 20;
 /// Programs that define users and groups.
 const PROGRAMS: [&str; 6] = ["adduser", "addgroup", "useradd", "groupadd", "usermod", "gpasswd"];
 
@@ -143,7 +145,7 @@ pub(crate) fn configuration<'a>(package: &'a PackageFacts, folder: &str) -> Vec<
     let mut found: Vec<&Entry> = package
         .entries
         .iter()
-        .filter(|entry| matches!(entry.kind, EntryKind::File(_)))
+        .filter(|entry| matches!(&entry.kind, EntryKind::File(file) if file.size <= LONGEST))
         .filter(|entry| entry.path.as_bytes().ends_with(b".conf"))
         .filter(|entry| {
             let above = entry.path.merged_usr().parent();

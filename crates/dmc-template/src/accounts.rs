@@ -3,12 +3,14 @@
 //! A template names its own users and those that it takes from base-passwd's master files. The
 //! latter's numbers are the same on every Debian machine for ever (Debian Policy 9.2.2, "0-99:
 //! globally allocated"), so they are known here without the files; those stay the source of all
-//! that goes into the image.
+//! that goes into the image. Other names are defined by packages, which are not at hand here:
+//! their numbers follow from the names.
 
 use crate::family::Family;
-use crate::schema::UserEntry;
+use crate::schema::{GroupEntry, UserEntry};
 use crate::words::{Id, LoginName, LoginPath, OwnerText};
 use crate::{Group, Owner, TemplateError, User, nearest};
+use dmc_types::system_ids;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// base-passwd's users: name, number, own group's number.
@@ -51,6 +53,8 @@ pub(crate) struct Accounts {
     pub(crate) users: Vec<User>,
     /// The template's own groups.
     pub(crate) groups: Vec<Group>,
+    /// Names that packages define, with their numbers.
+    pub(crate) packaged: BTreeMap<String, u32>,
     /// Names to numbers, base-passwd's among them.
     user_ids: BTreeMap<String, Owner>,
     group_ids: BTreeMap<String, u32>,
@@ -61,12 +65,13 @@ impl Accounts {
     pub(crate) fn join(family: &Family<'_>) -> Result<Self, TemplateError> {
         let mut book = Book { family, users: BTreeMap::new(), groups: BTreeMap::new() };
         let wanted = family.append(|part| &part.file.accounts);
-        book.take_masters(&wanted)?;
+        let others = book.take_masters(&wanted)?;
         let entries = family.settle_list(
             |name| format!("user `{name}`"),
             |part| &part.file.users,
             |user| &user.name,
         )?;
+        let packaged = book.take_packaged(&others, &entries)?;
         for user in entries.values() {
             book.add_user(user.name.as_str(), own_ids(user))?;
         }
@@ -76,7 +81,7 @@ impl Accounts {
         user_ids.entry("root".to_owned()).or_default();
         group_ids.entry("root".to_owned()).or_default();
         let users = entries.into_values().map(own_user).collect();
-        Ok(Self { users, groups, user_ids, group_ids })
+        Ok(Self { users, groups, packaged, user_ids, group_ids })
     }
 
     /// The numbers of an owner that `what` names.
@@ -125,7 +130,8 @@ struct Book<'a> {
 }
 
 impl Book<'_> {
-    fn take_masters(&mut self, wanted: &[String]) -> Result<(), TemplateError> {
+    /// Takes base-passwd's users and groups; returns the names that are none of these.
+    fn take_masters(&mut self, wanted: &[String]) -> Result<Vec<LoginName>, TemplateError> {
         let all = wanted.iter().any(|name| name == "*");
         let wanted: BTreeSet<&str> = wanted.iter().map(String::as_str).collect();
         for (name, uid, gid) in USERS {
@@ -140,15 +146,40 @@ impl Book<'_> {
             }
         }
         let known = || USERS.iter().map(|row| row.0).chain(GROUPS.iter().map(|row| row.0));
-        match wanted.into_iter().find(|name| *name != "*" && !known().any(|known| known == *name)) {
-            None => Ok(()),
-            Some(name) => Err(TemplateError::UnknownAccount {
-                template: self.family.name().clone(),
-                what: "`accounts`".to_owned(),
-                name: name.to_owned(),
-                nearest: nearest(name, known()).map(str::to_owned),
-            }),
+        let others =
+            wanted.into_iter().filter(|name| *name != "*" && !known().any(|it| it == *name));
+        let unknown = |name: &str| TemplateError::UnknownAccount {
+            template: self.family.name().clone(),
+            what: "`accounts`".to_owned(),
+            name: name.to_owned(),
+            nearest: nearest(name, known()).map(str::to_owned),
+        };
+        others.map(|name| LoginName::try_from(name.to_owned()).map_err(|_| unknown(name))).collect()
+    }
+
+    /// Gives the names that packages define their numbers; those that `[[users]]` or
+    /// `[[user_groups]]` fix are the template's own.
+    fn take_packaged(
+        &mut self,
+        names: &[LoginName],
+        users: &BTreeMap<&LoginName, &UserEntry>,
+    ) -> Result<BTreeMap<String, u32>, TemplateError> {
+        let listed: Vec<&GroupEntry> =
+            self.family.parts.iter().flat_map(|part| &part.file.user_groups).collect();
+        let fixed = |name: &LoginName| {
+            users.contains_key(name) || listed.iter().any(|group| group.name == *name)
+        };
+        let owners = self.users.values().copied().chain(users.values().map(|user| own_ids(user)));
+        let taken = owners.flat_map(|owner| [owner.uid, owner.gid]);
+        let taken = taken.chain(self.groups.values().copied());
+        let taken = taken.chain(listed.iter().map(|group| group.gid)).collect();
+        let names = names.iter().filter(|name| !fixed(name)).map(LoginName::as_str);
+        let ids = system_ids(names, &taken);
+        for (name, id) in &ids {
+            self.add_user(name, Owner { uid: *id, gid: *id })?;
+            self.add_group(name, *id)?;
         }
+        Ok(ids)
     }
 
     fn add_user(&mut self, name: &str, owner: Owner) -> Result<(), TemplateError> {

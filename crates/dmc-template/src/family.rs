@@ -147,6 +147,7 @@ impl<'a> Family<'a> {
             placed: self.placed(&accounts)?,
             image: self.image(&accounts)?,
             accounts: self.append(|part| &part.file.accounts),
+            packaged_accounts: accounts.packaged,
             users: accounts.users,
             groups: accounts.groups,
             tests: self.tests(),

@@ -81,7 +81,8 @@ pub struct TemplateFile {
     pub executable: Vec<ArchGlob>,
 
     /// Users and groups to take from base-passwd's master files, by name; `"*"` takes all.
-    /// A user comes with its own group.
+    /// A user comes with its own group. Other names are those that packages of the image define,
+    /// by sysusers.d or in their maintainer scripts; `users` can fix their numbers.
     #[serde(default)]
     pub accounts: Vec<String>,
     /// Users that the template brings.

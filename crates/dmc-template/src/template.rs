@@ -30,6 +30,7 @@ pub struct Template {
     pub(crate) extensions: Option<RawExtensions>,
     pub(crate) placed: BTreeMap<ArchPath, RawPlaced>,
     pub(crate) accounts: Vec<String>,
+    pub(crate) packaged_accounts: BTreeMap<String, u32>,
     pub(crate) users: Vec<User>,
     pub(crate) groups: Vec<Group>,
     pub(crate) image: RawImage,
@@ -119,6 +120,9 @@ pub struct ArchTemplate {
     /// Users and groups to take from base-passwd's master files, by name; `*` means all of them.
     /// None: the image's passwd and group hold the template's own alone.
     pub accounts: Vec<String>,
+    /// Those of [`Self::accounts`] that packages define, with the number that user and group of
+    /// that name have.
+    pub packaged_accounts: BTreeMap<String, u32>,
     /// The template's own users.
     pub users: Vec<User>,
     /// The template's own groups, the users' own among them.
@@ -309,6 +313,7 @@ impl Template {
             extensions: extensions.transpose().map_err(|source| self.bad_glob(source))?,
             placed: self.placed_on(arch)?,
             accounts: self.accounts.clone(),
+            packaged_accounts: self.packaged_accounts.clone(),
             users: self.users.clone(),
             groups: self.groups.clone(),
             image: self.image.for_arch(arch).map_err(|source| self.bad_path(source))?,

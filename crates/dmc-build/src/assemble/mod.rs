@@ -9,15 +9,19 @@
 mod accounts;
 mod certificates;
 mod dpkg;
+mod tmpfiles;
 
+use accounts::Ids;
 use dmc_elf::{Closure, Kept};
 use dmc_image::{
     Content, ContentSource, FileTree, Node, NodeKind, SealedTree, SourceError, StoredContent,
     TreeError,
 };
-use dmc_system::CertificateError;
+use dmc_system::{CertificateError, SystemAccounts};
 use dmc_template::{ArchTemplate, Piece, Placed};
-use dmc_types::{EntryKind, ImagePath, PackageFacts, PackageName, PathError, Sha256, UnixTime};
+use dmc_types::{
+    Entry, EntryKind, FileFacts, ImagePath, PackageFacts, PackageName, PathError, Sha256, UnixTime,
+};
 use sha2::Digest as _;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -59,6 +63,39 @@ pub enum AssembleError {
         #[source]
         source: TreeError,
     },
+    /// The template takes an account that nothing defines.
+    #[error(
+        "template {template}: `accounts` names `{name}`, which neither base-passwd nor any package \
+         of the image defines"
+    )]
+    UnknownAccount {
+        /// The template.
+        template: String,
+        /// The name.
+        name: String,
+        /// What was probably meant.
+        nearest: Option<String>,
+    },
+    /// A package fixes the number of an account that the template takes.
+    #[error("`{name}` has the number {fixed} ({origin})")]
+    FixedNumber {
+        /// The name.
+        name: String,
+        /// Its number.
+        fixed: u32,
+        /// Where it is said.
+        origin: String,
+    },
+    /// A package's tmpfiles.d names an owner that the image does not define.
+    #[error("{origin}: the owner `{name}` of `{path}` is not in the image")]
+    Owner {
+        /// Package, file and line.
+        origin: String,
+        /// What it would own.
+        path: ImagePath,
+        /// The user or group.
+        name: String,
+    },
     /// A file of trusted certificates holds none.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
@@ -71,6 +108,21 @@ impl AssembleError {
     /// What to do about it.
     pub(crate) fn hint(&self) -> String {
         let hint = match self {
+            Self::UnknownAccount { nearest: Some(nearest), .. } => {
+                return format!("did you mean `{nearest}`?");
+            }
+            Self::UnknownAccount { .. } => {
+                "name the package that defines it under `packages`, or define it under [[users]]"
+            }
+            Self::FixedNumber { name, fixed, .. } => {
+                return format!("[[users]] with name = \"{name}\" and uid = {fixed} says so");
+            }
+            Self::Owner { name, path, .. } => {
+                return format!(
+                    "take it by accounts = [\"{name}\"], or leave the line out by \
+                     exclude = [\"{path}\"]"
+                );
+            }
             Self::Missing { .. } => "name the package that ships it under `packages`",
             Self::Contents { .. } => {
                 "run the same command again; what is damaged in the store is made anew"
@@ -92,6 +144,8 @@ pub(crate) struct Assembled {
     pub(crate) shadowed: Vec<ImagePath>,
     /// Files whose setuid or setgid bit was dropped.
     pub(crate) lowered: Vec<ImagePath>,
+    /// What else the user should know.
+    pub(crate) notes: Vec<String>,
 }
 
 /// Lays out the image. `epoch` is `SOURCE_DATE_EPOCH`: it dates generated files, and no file is
@@ -113,18 +167,22 @@ pub(crate) fn assemble(
         epoch,
         shadowed: Vec::new(),
         lowered: Vec::new(),
+        notes: Vec::new(),
     };
     // Engines differ on the mode of a root that a layer does not mention.
     layout.insert(ImagePath::root(), Node::directory(layout.time))?;
     layout.keep(closure, &shipped)?;
     layout.link_usr(closure)?;
     layout.record_packages(closure, &shipped)?;
-    layout.write_accounts(closure)?;
+    layout.link_alternatives(closure)?;
+    let ids = layout.write_accounts(closure)?;
+    layout.tmpfiles(closure, &shipped, &ids)?;
     layout.place(closure)?;
     layout.trust()?;
     let failed = |source| AssembleError::Tree { template: template.name.to_string(), source };
     let tree = layout.tree.seal(layout.time).map_err(failed)?;
-    Ok(Assembled { tree, time: layout.time, shadowed: layout.shadowed, lowered: layout.lowered })
+    let Layout { time, shadowed, lowered, notes, .. } = layout;
+    Ok(Assembled { tree, time, shadowed, lowered, notes })
 }
 
 /// A tree while it is being laid out.
@@ -136,6 +194,7 @@ struct Layout<'a> {
     epoch: Option<UnixTime>,
     shadowed: Vec<ImagePath>,
     lowered: Vec<ImagePath>,
+    notes: Vec<String>,
 }
 
 impl Layout<'_> {
@@ -254,7 +313,26 @@ impl Layout<'_> {
         Ok(())
     }
 
-    fn write_accounts(&mut self, closure: &Closure) -> Result<(), AssembleError> {
+    /// Links of update-alternatives on the way to what is kept.
+    fn link_alternatives(&mut self, closure: &Closure) -> Result<(), AssembleError> {
+        for (path, link) in &closure.alternatives {
+            if self.tree.get(path).is_none() {
+                self.insert(path.clone(), Node::symlink(link.target.as_bytes(), self.time))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The accounts that packages define, if the template takes any.
+    fn packaged(&self, closure: &Closure) -> Result<SystemAccounts, AssembleError> {
+        if self.template.packaged_accounts.is_empty() {
+            return Ok(SystemAccounts::default());
+        }
+        let packages = closure.packages.values().map(|facts| &**facts);
+        SystemAccounts::gather(packages, |facts, entry| self.contents_of(facts, entry))
+    }
+
+    fn write_accounts(&mut self, closure: &Closure) -> Result<Ids, AssembleError> {
         let mut masters = [String::new(), String::new()];
         if !self.template.accounts.is_empty() {
             for (text, path) in masters.iter_mut().zip(MASTERS) {
@@ -264,15 +342,16 @@ impl Layout<'_> {
             }
         }
         let [passwd, group] = masters;
-        for (path, text) in [
-            ("/etc/passwd", accounts::passwd(&passwd, self.template)),
-            ("/etc/group", accounts::group(&passwd, &group, self.template)),
-        ] {
+        let template = accounts::with_packaged(self.template, &self.packaged(closure)?)?;
+        let group = accounts::group(&passwd, &group, &template);
+        let passwd = accounts::passwd(&passwd, &template);
+        let ids = Ids::read(&passwd, &group);
+        for (path, text) in [("/etc/passwd", passwd), ("/etc/group", group)] {
             if !text.is_empty() {
                 self.text(path, text)?;
             }
         }
-        Ok(())
+        Ok(ids)
     }
 
     /// The contents of a file that the walk found to be copied.
@@ -280,6 +359,14 @@ impl Layout<'_> {
         match closure.copied.get(path).map(stored) {
             Some(NodeKind::File(Content::Stored(content))) => self.fetch(path, &content),
             _ => Err(self.missing(path)),
+        }
+    }
+
+    /// The contents of a package's file.
+    fn contents_of(&self, facts: &PackageFacts, entry: &Entry) -> Result<Vec<u8>, AssembleError> {
+        match &entry.kind {
+            EntryKind::File(file) => self.fetch(&entry.path, &in_store(facts, file)),
+            _ => Err(self.missing(&entry.path)),
         }
     }
 
@@ -363,12 +450,12 @@ impl Layout<'_> {
 /// would become an empty file.
 fn stored(kept: &Kept) -> NodeKind {
     match kept.file() {
-        Some(file) => NodeKind::File(Content::Stored(StoredContent {
-            digest: file.digest,
-            size: file.size,
-            object: kept.package().deb,
-            offset: file.offset,
-        })),
+        Some(file) => NodeKind::File(Content::Stored(in_store(kept.package(), file))),
         None => NodeKind::File(Content::Inline(Vec::new().into())),
     }
+}
+
+fn in_store(package: &PackageFacts, file: &FileFacts) -> StoredContent {
+    let FileFacts { size, digest, offset, .. } = *file;
+    StoredContent { digest, size, object: package.deb, offset }
 }

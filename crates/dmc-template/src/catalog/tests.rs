@@ -288,3 +288,21 @@ fn what_tests_use_is_no_part_of_the_image() {
     };
     assert_eq!(read(b"1"), read(b"2"));
 }
+
+#[test]
+fn accounts_of_packages_get_numbers_by_their_names() {
+    let catalog = catalog(&[(
+        "it",
+        "accounts = [\"mysql\", \"fixed\", \"adm\"]\nuser = \"mysql\"\n\
+         users = [{ name = \"fixed\", uid = 882, groups = [\"mysql\"] }]\n\
+         directories = [{ path = \"/x\", owner = \"root:mysql\" }]",
+    )]);
+    let it = catalog.get("it").unwrap().for_arch(Arch::Amd64).unwrap();
+    // 882 would be its number, were it not taken.
+    assert_eq!(it.packaged_accounts, BTreeMap::from([("mysql".to_owned(), 883)]));
+    assert_eq!(it.image.user, Some(Owner { uid: 883, gid: 883 }));
+    let owner = Owner { uid: 0, gid: 883 };
+    assert_eq!(it.placed[&path("/x")], Placed::Directory { mode: 0o755, owner });
+    let groups: Vec<_> = it.groups.iter().map(|it| (&*it.name, it.gid, it.members.len())).collect();
+    assert_eq!(groups, [("fixed", 882, 0), ("mysql", 883, 1)]);
+}

@@ -299,7 +299,7 @@ fn a_wrong_account_is_named() {
         ("user without definition", &[("it", "user = \"nginx\"")]),
         ("user not taken", &[("it", "user = \"www-data\"")]),
         ("user misspelt", &[("it", "accounts = [\"*\"]\nuser = \"www-date\"")]),
-        ("account misspelt", &[("it", "accounts = [\"ww-data\"]")]),
+        ("account misspelt", &[("it", "accounts = [\"Www-data\"]")]),
         ("owner", &[("it", "directories = [{ path = \"/x\", owner = \"root:wheel\" }]")]),
         (
             "group of a user",
@@ -339,7 +339,7 @@ fn a_wrong_account_is_named() {
       hint: did you mean `www-data`?
 
     # account misspelt
-    template `it`: `accounts` names `ww-data`, which nothing defines
+    template `it`: `accounts` names `Www-data`, which nothing defines
       hint: did you mean `www-data`?
 
     # owner
