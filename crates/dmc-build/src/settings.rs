@@ -54,8 +54,6 @@ pub struct Settings {
 pub struct Variant {
     /// Whole packages with all that they depend on, whatever the template's mode.
     pub small: bool,
-    /// With a shell and tools, named NAME-dev.
-    pub tools: bool,
 }
 
 impl Settings {

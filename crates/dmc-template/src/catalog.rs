@@ -41,6 +41,17 @@ pub struct Catalog {
 impl Catalog {
     /// Reads the folders. Of two with one name the later takes the place of the earlier.
     pub fn read(folders: Vec<TemplateFolder>) -> Self {
+        Self::of(folders, false)
+    }
+
+    /// The same with a variant of each template that images are built from: `NAME-dev`, which
+    /// also extends the part `dev`, and whose entrypoint stands in front of its `cmd`, so that a
+    /// user's own words name a program.
+    pub fn with_tools(folders: Vec<TemplateFolder>) -> Self {
+        Self::of(folders, true)
+    }
+
+    fn of(folders: Vec<TemplateFolder>, with_tools: bool) -> Self {
         let mut catalog = Self::default();
         let mut parts: BTreeMap<TemplateName, Result<Part, TemplateError>> = BTreeMap::new();
         for folder in folders {
@@ -50,6 +61,13 @@ impl Catalog {
                     let origin = folder.origin;
                     catalog.nameless.push(TemplateError::Name { origin, source });
                 }
+            }
+        }
+        if with_tools {
+            let variants: Vec<Part> =
+                parts.values().filter_map(|part| with_tools_of(part.as_ref().ok()?)).collect();
+            for part in variants {
+                parts.entry(part.name.clone()).or_insert(Ok(part));
             }
         }
         let mut reading = Reading { parts, above: BTreeMap::new(), order: Vec::new() };
@@ -71,6 +89,12 @@ impl Catalog {
             }),
             template => Ok(template),
         }
+    }
+
+    /// The name of a template's variant with tools, or its own where it has none.
+    pub fn variant_of(&self, name: &TemplateName) -> TemplateName {
+        let variant = variant_name(name).filter(|variant| self.templates.contains_key(variant));
+        variant.unwrap_or_else(|| name.clone())
     }
 
     /// The template of this name, abstract or not.
@@ -242,7 +266,31 @@ fn read_part(name: TemplateName, folder: TemplateFolder) -> Result<Part, Templat
     check_test_files(&name, &file, &test_folder)?;
     let bytes = in_one_row(&name, &files);
     let overlay = overlay::read(&origin, files)?;
-    Ok(Part { name, file, overlay, test_folder, above: BTreeSet::new(), bytes })
+    let above = BTreeSet::new();
+    Ok(Part { name, file, overlay, with_tools: false, test_folder, above, bytes })
+}
+
+/// The part that variants extend, and the end of their names.
+const TOOLS: &str = "dev";
+
+fn variant_name(name: &TemplateName) -> Option<TemplateName> {
+    format!("{name}-{TOOLS}").parse().ok()
+}
+
+/// The variant of a template with a shell and tools.
+fn with_tools_of(part: &Part) -> Option<Part> {
+    if part.file.r#abstract {
+        return None;
+    }
+    let name = variant_name(&part.name)?;
+    let mut file: TemplateFile = text::read(TOOLS, b"group = \"\"\nsummary = \"\"").ok()?;
+    file.group.clone_from(&part.file.group);
+    file.summary = format!("{}, with a shell and tools", part.file.summary);
+    file.extends = vec![part.name.clone(), TOOLS.parse().ok()?];
+    let bytes = in_one_row(&name, &BTreeMap::new());
+    let (overlay, test_folder) = Default::default();
+    let above = BTreeSet::new();
+    Some(Part { name, file, overlay, with_tools: true, test_folder, above, bytes })
 }
 
 fn test_folder(files: BTreeMap<String, Vec<u8>>) -> TestFolder {

@@ -21,6 +21,8 @@ pub(crate) struct Part {
     pub(crate) name: TemplateName,
     pub(crate) file: TemplateFile,
     pub(crate) overlay: BTreeMap<ArchPath, OverlayFile>,
+    /// Whether it is a variant with a shell and tools.
+    pub(crate) with_tools: bool,
     /// What its tests use.
     pub(crate) test_folder: Arc<TestFolder>,
     /// Everything that it extends, directly or not.
@@ -146,11 +148,13 @@ impl<'a> Family<'a> {
             extensions: RawExtensions::join(self)?,
             placed: self.placed(&accounts)?,
             image: self.image(&accounts)?,
+            spare_links: self.append(|part| &part.file.spare_links),
             accounts: self.append(|part| &part.file.accounts),
             packaged_accounts: accounts.packaged,
             users: accounts.users,
             groups: accounts.groups,
             tests: self.tests(),
+            with_tools: self.own.with_tools,
             digest_input: self.parts.iter().flat_map(|part| part.bytes.iter().copied()).collect(),
         })
     }

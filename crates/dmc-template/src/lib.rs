@@ -31,6 +31,7 @@ pub use extensions::{ExtensionName, ExtensionPackage, ExtensionTable, Extensions
 pub use extensions::{SwitchPath, SwitchTable};
 pub use nearest::nearest;
 pub use rules::{RuleError, RuleFile, read_rules};
+pub use schema::SpareLinks;
 pub use schema::test::{
     Companion, ExecTest, HttpTest, LogTest, RunTest, Scene, StartTest, StopTest,
 };

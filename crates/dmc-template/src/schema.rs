@@ -63,6 +63,9 @@ pub struct TemplateFile {
     /// Symbolic links: path = target.
     #[serde(default)]
     pub links: BTreeMap<ArchPath, ArchText>,
+    /// Symbolic links at paths where the image has nothing else.
+    #[serde(default)]
+    pub spare_links: Vec<SpareLinks>,
     /// Files that maintainer scripts would have copied: path = the packages' file.
     #[serde(default)]
     pub copies: BTreeMap<ArchPath, ArchPath>,
@@ -226,6 +229,18 @@ impl<'de> Deserialize<'de> for ConcatPart {
         }
         d.deserialize_any(PathOrTable)
     }
+}
+
+/// Links of many names to one program, each only where nothing else has that name.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SpareLinks {
+    /// The folder that they are in.
+    pub folder: ArchPath,
+    /// What they lead to.
+    pub target: ArchText,
+    /// Their names.
+    pub names: Vec<String>,
 }
 
 /// A folder.

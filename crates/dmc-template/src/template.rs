@@ -1,7 +1,7 @@
 //! A template with everything that it extends, and what it comes to on one architecture.
 
 use crate::extensions::{Extensions, RawExtensions};
-use crate::schema::ConcatPart;
+use crate::schema::{ConcatPart, SpareLinks};
 use crate::words::{ArchGlob, ArchPath, ArchText, PackagePattern, Variable};
 use crate::{Exec, HealthCheck, Package, Port, Signal, TemplateError, Test, TestFile};
 use dmc_types::{Arch, GlobError, ImagePath, PackageName, PathError, PathGlob, TemplateName};
@@ -29,12 +29,14 @@ pub struct Template {
     pub(crate) exclude: Vec<ArchGlob>,
     pub(crate) extensions: Option<RawExtensions>,
     pub(crate) placed: BTreeMap<ArchPath, RawPlaced>,
+    pub(crate) spare_links: Vec<SpareLinks>,
     pub(crate) accounts: Vec<String>,
     pub(crate) packaged_accounts: BTreeMap<String, u32>,
     pub(crate) users: Vec<User>,
     pub(crate) groups: Vec<Group>,
     pub(crate) image: RawImage,
     pub(crate) tests: Vec<TemplateTest>,
+    pub(crate) with_tools: bool,
     pub(crate) digest_input: Vec<u8>,
 }
 
@@ -117,6 +119,8 @@ pub struct ArchTemplate {
     pub extensions: Option<Extensions>,
     /// What the template itself puts into the image, by merged-/usr path.
     pub placed: BTreeMap<ImagePath, Placed>,
+    /// Symbolic links at paths where there is nothing else, with their targets.
+    pub spare_links: BTreeMap<ImagePath, String>,
     /// Users and groups to take from base-passwd's master files, by name; `*` means all of them.
     /// None: the image's passwd and group hold the template's own alone.
     pub accounts: Vec<String>,
@@ -285,6 +289,12 @@ impl Template {
         &self.tests
     }
 
+    /// What stands in front of `cmd` in a variant with tools: the entrypoint of other images.
+    pub fn folded_entrypoint(&self) -> &[String] {
+        let entrypoint = self.image.entrypoint.as_ref().filter(|_| self.with_tools);
+        entrypoint.map_or(&[], |program| &program.0)
+    }
+
     /// Whether any file of `private.d/` goes into the image.
     pub fn is_private(&self) -> bool {
         self.placed.values().any(|placed| matches!(placed, RawPlaced::File { private: true, .. }))
@@ -301,6 +311,11 @@ impl Template {
         let path = |path: &ArchPath| path.for_arch(arch).map_err(|source| self.bad_path(source));
         let glob = |glob: &ArchGlob| glob.for_arch(arch).map_err(|source| self.bad_glob(source));
         let extensions = self.extensions.as_ref().map(|extensions| extensions.for_arch(arch));
+        let mut image = self.image.for_arch(arch).map_err(|source| self.bad_path(source))?;
+        if self.with_tools {
+            let words = image.entrypoint.take().into_iter().chain(image.cmd.take()).flatten();
+            image.cmd = Some(words.collect());
+        }
         Ok(ArchTemplate {
             name: self.name.clone(),
             arch,
@@ -312,11 +327,12 @@ impl Template {
             exclude: self.exclude.iter().map(glob).collect::<Result<_, _>>()?,
             extensions: extensions.transpose().map_err(|source| self.bad_glob(source))?,
             placed: self.placed_on(arch)?,
+            spare_links: self.spare_on(arch).map_err(|source| self.bad_path(source))?,
             accounts: self.accounts.clone(),
             packaged_accounts: self.packaged_accounts.clone(),
             users: self.users.clone(),
             groups: self.groups.clone(),
-            image: self.image.for_arch(arch).map_err(|source| self.bad_path(source))?,
+            image,
         })
     }
 
@@ -336,6 +352,18 @@ impl Template {
 
     fn bad_glob(&self, source: GlobError) -> TemplateError {
         TemplateError::ArchGlob { template: self.name.clone(), source }
+    }
+
+    fn spare_on(&self, arch: Arch) -> Result<BTreeMap<ImagePath, String>, PathError> {
+        let mut spare = BTreeMap::new();
+        for links in &self.spare_links {
+            let folder = links.folder.for_arch(arch)?;
+            for name in &links.names {
+                let path = ImagePath::parse(format!("{folder}/{name}"))?.merged_usr();
+                spare.entry(path).or_insert_with(|| links.target.for_arch(arch));
+            }
+        }
+        Ok(spare)
     }
 
     fn bad_path(&self, source: PathError) -> TemplateError {

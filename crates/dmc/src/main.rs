@@ -91,10 +91,9 @@ fn act(args: &Args, env: &Environment, bars: &Bars) -> Result<u8, CommandError> 
 
 /// Flags of the seed whose capabilities are not there yet: said plainly, not passed over.
 fn refuse_what_is_to_come(args: &Args) -> Result<(), CommandError> {
-    let flag = match (&args.host, args.tools, args.delete) {
-        (Some(_), _, _) => "-H (push to a registry)",
-        (_, true, _) => "-T (variants with a shell and tools)",
-        (_, _, true) => "-X (deleting what was deployed)",
+    let flag = match (&args.host, args.delete) {
+        (Some(_), _) => "-H (push to a registry)",
+        (_, true) => "-X (deleting what was deployed)",
         _ => return Ok(()),
     };
     Err(CommandError::usage(format!("{flag} is not part of this version of dmc"))

@@ -96,8 +96,9 @@ pub(crate) fn settings(args: &Args, env: &Environment) -> Result<Settings, Comma
             })?
         }
     };
+    let folders = template_folders(args, env)?;
     Ok(Settings {
-        catalog: Catalog::read(template_folders(args, env)?),
+        catalog: if args.tools { Catalog::with_tools(folders) } else { Catalog::read(folders) },
         rules: embedded::rules().into_iter().map(|(name, text)| (name, text.to_vec())).collect(),
         verify: embedded::verify().to_owned(),
         scripts: embedded::scripts().to_owned(),
@@ -110,7 +111,7 @@ pub(crate) fn settings(args: &Args, env: &Environment) -> Result<Settings, Comma
         epoch: epoch(env)?,
         allow_skew: args.allow_skew,
         strict: args.strict,
-        variant: dmc_build::Variant { small: args.small, tools: args.tools },
+        variant: dmc_build::Variant { small: args.small },
         accept_rollback: args.accept_rollback.iter().cloned().collect(),
         conf,
     })
@@ -217,7 +218,7 @@ pub(crate) fn request(args: &Args, settings: &Settings) -> Result<Request, Comma
         activities.push(activity(word, settings)?);
     }
     if activities.contains(&Activity::Why) {
-        return why(args, &words.collect::<Vec<_>>());
+        return why(args, settings, &words.collect::<Vec<_>>());
     }
     if activities.is_empty() {
         if args.templates.is_empty() && args.groups.is_empty() {
@@ -230,11 +231,15 @@ pub(crate) fn request(args: &Args, settings: &Settings) -> Result<Request, Comma
     Ok(Request::Tasks(activities.iter().filter_map(|activity| activity.task()).collect()))
 }
 
-fn why(args: &Args, rest: &[&String]) -> Result<Request, CommandError> {
+fn why(args: &Args, settings: &Settings, rest: &[&String]) -> Result<Request, CommandError> {
     let mut templates: Vec<&String> = args.templates.iter().collect();
     templates.extend(rest);
     match templates[..] {
-        [template, path] => Ok(Request::Why { template: template.clone(), path: path.clone() }),
+        [template, path] => {
+            let variant = template.parse().map(|name| settings.catalog.variant_of(&name));
+            let template = variant.map_or_else(|_| template.clone(), |name| name.to_string());
+            Ok(Request::Why { template, path: path.clone() })
+        }
         _ => Err(CommandError::usage("why asks for a template and a path")
             .hint("dmc why nginx /usr/sbin/nginx")),
     }
@@ -285,7 +290,12 @@ pub(crate) fn templates(
             // A broken template is its own failure; the others are still built.
             (_, Some(known)) => asked.insert(known.clone()),
             (Ok(template), None) => asked.insert(template.name().clone()),
-            (Err(error), None) => return Err(usage(error)),
+            (Err(error), None) => {
+                let plain = name.strip_suffix("-dev").filter(|name| catalog.get(name).is_ok());
+                let variant =
+                    plain.map(|plain| format!("its variant with tools: dmc -T -t {plain}"));
+                return Err(usage(error).hint_of(variant));
+            }
         };
     }
     for group in &args.groups {
@@ -295,8 +305,12 @@ pub(crate) fn templates(
         }
         asked.extend(names.into_iter().cloned());
     }
-    let all = asked.is_empty() && all_by_default;
-    Ok(catalog.names().filter(|name| all || asked.contains(*name)).cloned().collect())
+    if asked.is_empty() && all_by_default {
+        asked.extend(catalog.names().cloned());
+    }
+    // By -T each gives way to its variant.
+    let asked: BTreeSet<_> = asked.iter().map(|name| catalog.variant_of(name)).collect();
+    Ok(catalog.names().filter(|name| asked.contains(*name)).cloned().collect())
 }
 
 /// Which tasks.

@@ -178,6 +178,7 @@ pub(crate) fn assemble(
     let ids = layout.write_accounts(closure)?;
     layout.tmpfiles(closure, &shipped, &ids)?;
     layout.place(closure)?;
+    layout.place_spare_links()?;
     layout.trust()?;
     let failed = |source| AssembleError::Tree { template: template.name.to_string(), source };
     let tree = layout.tree.seal(layout.time).map_err(failed)?;
@@ -397,6 +398,16 @@ impl Layout<'_> {
             }
         }
         Ok(bytes)
+    }
+
+    /// Links where there is nothing else.
+    fn place_spare_links(&mut self) -> Result<(), AssembleError> {
+        for (path, target) in &self.template.spare_links {
+            if self.tree.get(path).is_none() {
+                self.insert(path.clone(), Node::symlink(target.as_bytes(), self.time))?;
+            }
+        }
+        Ok(())
     }
 
     /// What the template puts there itself, over anything else.

@@ -28,7 +28,7 @@ use dmc_template::TemplateTest;
 use dmc_types::{Arch, TemplateName};
 pub use mark::TestMark;
 use names::RunNames;
-use scene::Scene;
+use scene::{Scene, Subject};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::sync::Arc;
@@ -56,6 +56,8 @@ pub(crate) struct Job {
     tests: Vec<TemplateTest>,
     /// The signal that stops the image.
     stop_signal: String,
+    /// What comes before a test's own arguments.
+    program: Vec<String>,
     layout: Layout,
     /// The tested image, and those of companions.
     manifests: BTreeMap<TemplateName, Descriptor>,
@@ -76,6 +78,7 @@ impl Job {
         let tests = known.tests().to_vec();
         let stop_signal = known.for_arch(arch)?.image.stop_signal;
         let stop_signal = stop_signal.unwrap_or_else(|| "SIGTERM".to_owned());
+        let program = known.folded_entrypoint().to_vec();
         let (layout, manifest, _) = workshop.manifest(template, arch)?;
         let mut manifests = BTreeMap::from([(template.clone(), manifest)]);
         for companion in tests.iter().flat_map(|it| &it.test.companions) {
@@ -85,7 +88,7 @@ impl Job {
             }
         }
         let template = template.clone();
-        Ok(Self { template, arch, tests, stop_signal, layout, manifests, engine, relay })
+        Ok(Self { template, arch, tests, stop_signal, program, layout, manifests, engine, relay })
     }
 
     /// Runs the tests, one after the other. Returns how many there are and hold.
@@ -118,8 +121,9 @@ impl Job {
         let mut failed = 0;
         for (number, test) in self.tests.iter().enumerate() {
             let begun = Instant::now();
-            let subject = (&self.template, self.arch);
-            let scene = Scene::new(&client, &names, number, test, subject, &images);
+            let subject =
+                Subject { template: &self.template, arch: self.arch, program: &self.program };
+            let scene = Scene::new(&client, &names, number, test, &subject, &images);
             let failure = scene.and_then(|mut scene| steps::perform(&mut scene, &means));
             if stop.load(Ordering::Relaxed) {
                 return Err(BuildError::TestsStopped);

@@ -73,11 +73,6 @@ impl TestNames {
         name
     }
 
-    /// Containers that are there, in their order.
-    pub(crate) fn containers(&self) -> &[String] {
-        &self.containers
-    }
-
     /// Removes all containers with their unnamed volumes.
     pub(crate) fn remove_containers(&mut self) {
         // The last one first: it may share an earlier one's network.

@@ -37,7 +37,15 @@ struct Role {
     image: String,
     mounts: Vec<String>,
     env: BTreeMap<String, String>,
-    args: Vec<String>,
+    args: Option<Vec<String>>,
+}
+
+/// The image that is tested.
+pub(crate) struct Subject<'a> {
+    pub(crate) template: &'a TemplateName,
+    pub(crate) arch: Arch,
+    /// What comes before a test's own arguments.
+    pub(crate) program: &'a [String],
 }
 
 /// A test's containers; whatever was started is removed when this goes.
@@ -45,6 +53,7 @@ pub(crate) struct Scene<'a> {
     pub(crate) client: &'a Client,
     pub(crate) test: &'a TemplateTest,
     names: TestNames,
+    program: &'a [String],
     tested: Role,
     companions: Vec<(TemplateName, Role)>,
     /// The running containers' names, the tested one first; empty while they are stopped.
@@ -59,7 +68,7 @@ impl<'a> Scene<'a> {
         names: &RunNames,
         number: usize,
         test: &'a TemplateTest,
-        (template, arch): (&TemplateName, Arch),
+        subject: &Subject<'a>,
         images: &BTreeMap<TemplateName, String>,
     ) -> Held<Self> {
         let mut names = names.of_test(number);
@@ -70,19 +79,20 @@ impl<'a> Scene<'a> {
             roles += 1;
             Ok::<Role, String>(Role {
                 image: images.get(template).cloned().unwrap_or_default(),
-                mounts: mounts(scene, &test.folder, arch, &files, &mut names)?,
+                mounts: mounts(scene, &test.folder, subject.arch, &files, &mut names)?,
                 env: scene.env.iter().map(|(k, v)| (k.to_string(), v.clone())).collect(),
-                args: scene.args.clone().unwrap_or_default(),
+                args: scene.args.clone(),
             })
         };
-        let tested = role(template, &test.test.scene)?;
+        let tested = role(subject.template, &test.test.scene)?;
         let mut companions = Vec::new();
         for companion in &test.test.companions {
             let role = role(&companion.template, &companion.scene)?;
             companions.push((companion.template.clone(), role));
         }
         let running = Vec::new();
-        Ok(Self { client, test, names, tested, companions, running, _folder: folder })
+        let program = subject.program;
+        Ok(Self { client, test, names, program, tested, companions, running, _folder: folder })
     }
 
     /// Starts all containers, new ones where there were some before.
@@ -101,10 +111,13 @@ impl<'a> Scene<'a> {
                 vec!["run".to_owned(), "-d".to_owned(), "--name".to_owned(), name.clone()];
             line.push(network);
             if let Some((_, role)) = number.checked_sub(1).and_then(|at| self.companions.get(at)) {
-                self.append(&mut line, role, &role.args, &[]);
+                self.append(&mut line, role, &[]);
+                line.extend(role.args.iter().flatten().cloned());
             } else {
-                let args = change.args.as_ref().unwrap_or(&self.tested.args);
-                self.append(&mut line, &self.tested, args, &pairs(&change.env));
+                self.append(&mut line, &self.tested, &pairs(&change.env));
+                if let Some(args) = change.args.as_ref().or(self.tested.args.as_ref()) {
+                    line.extend(self.program.iter().chain(args).cloned());
+                }
             }
             let output = self.client.tell(&line);
             if !output.good() {
@@ -129,23 +142,22 @@ impl<'a> Scene<'a> {
         let network =
             self.running.first().map_or("none".to_owned(), |it| format!("container:{it}"));
         let mut line =
-            ["run", "-i", "--name", &name, "--network", &network].map(str::to_owned).to_vec();
-        if let Some(program) = &run.entrypoint {
-            line.push(format!("--entrypoint={program}"));
+            ["create", "-i", "--name", &name, "--network", &network].map(str::to_owned).to_vec();
+        line.extend(run.entrypoint.iter().map(|program| format!("--entrypoint={program}")));
+        self.append(&mut line, &self.tested, &pairs(&run.env));
+        let program = if run.entrypoint.is_none() { self.program } else { &[] };
+        line.extend(program.iter().chain(&run.args).cloned());
+        let created = self.client.tell(&line);
+        if !created.good() {
+            return created;
         }
-        self.append(&mut line, &self.tested, &run.args, &pairs(&run.env));
         let limit = self.client.limit(run.within.map_or(RUN, dmc_template::Period::duration));
-        self.client.ask(&line, run.input.as_deref().unwrap_or_default().as_bytes(), &limit)
+        let input = run.input.as_deref().unwrap_or_default().as_bytes();
+        self.client.ask(["start", "-a", "-i", &name], input, &limit)
     }
 
     /// What follows in the command line of a container: how it is confined, what it sees.
-    fn append(
-        &self,
-        line: &mut Vec<String>,
-        role: &Role,
-        args: &[String],
-        env: &[(String, String)],
-    ) {
+    fn append(&self, line: &mut Vec<String>, role: &Role, env: &[(String, String)]) {
         line.extend(CONFINED.map(str::to_owned));
         if self.client.engine == Engine::Podman {
             // Without this, podman makes more writable than docker does.
@@ -156,7 +168,6 @@ impl<'a> Scene<'a> {
         line.extend(all.iter().map(|(name, value)| format!("--env={name}={value}")));
         line.extend(role.mounts.iter().cloned());
         line.push(role.image.clone());
-        line.extend(args.iter().cloned());
     }
 
     /// The running container of the tested image, or of a companion.
@@ -184,15 +195,18 @@ impl<'a> Scene<'a> {
 
     /// Fails where a container has ended that should run.
     pub(crate) fn all_run(&self) -> Held {
-        for (at, container) in self.running.iter().enumerate() {
+        for (who, container) in self.by_name() {
             if let Some(status) = self.ended(container)? {
-                let who = at.checked_sub(1).and_then(|at| self.companions.get(at));
-                let who =
-                    who.map_or("the container".to_owned(), |(it, _)| format!("companion {it}"));
                 return Err(format!("{who} has ended by itself, with status {status}"));
             }
         }
         Ok(())
+    }
+
+    /// The running containers, and what messages call them.
+    fn by_name(&self) -> impl Iterator<Item = (String, &String)> {
+        let companions = self.companions.iter().map(|(it, _)| format!("companion {it}"));
+        std::iter::once("the container".to_owned()).chain(companions).zip(&self.running)
     }
 
     /// Takes it as stopped: its companions go with it, as they share its network.
@@ -200,11 +214,11 @@ impl<'a> Scene<'a> {
         self.running.clear();
     }
 
-    /// The last that each container said.
+    /// The last that each running container said.
     pub(crate) fn last_words(&self) -> String {
-        let said = self.names.containers().iter().map(|container| {
+        let said = self.by_name().map(|(who, container)| {
             let output = self.client.tell(["logs", "--tail", "20", container]);
-            shown(&format!("{container} said"), &output.text())
+            shown(&format!("{who} said"), &output.text())
         });
         said.collect()
     }

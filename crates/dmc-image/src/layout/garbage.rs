@@ -33,19 +33,25 @@ struct Links {
 }
 
 impl Layout {
-    /// Removes blobs that no name leads to, and temporary files of interrupted runs, unless they
-    /// are younger than `spare`: another dmc may be about to name them.
+    /// Removes blobs that no name leads to, what is kept of them in the folder `beside`
+    /// (`HEX.….json`), and temporary files of interrupted runs, unless they are younger than
+    /// `spare`: another dmc may be about to name them.
     ///
     /// # Errors
     /// An index or manifest that is named but cannot be read stops it before anything is removed.
-    pub fn collect_garbage(&self, spare: Duration) -> Result<Collected, LayoutError> {
+    pub fn collect_garbage(&self, beside: &str, spare: Duration) -> Result<Collected, LayoutError> {
         let _lock = self.lock()?;
         let reachable = self.reachable()?;
         let limit = SystemTime::now().checked_sub(spare).unwrap_or(SystemTime::UNIX_EPOCH);
         let mut collected = Collected::default();
-        sweep(&self.root.join("blobs/sha256"), limit, &mut collected, |name| {
-            name.parse::<Sha256>().is_ok_and(|digest| !reachable.contains(&digest))
-        })?;
+        let gone =
+            |name: &str| name.parse::<Sha256>().is_ok_and(|digest| !reachable.contains(&digest));
+        sweep(&self.root.join("blobs/sha256"), limit, &mut collected, gone)?;
+        let beside = self.root.join(beside);
+        if beside.is_dir() {
+            let of_gone = |name: &str| name.split('.').next().is_some_and(gone);
+            sweep(&beside, limit, &mut collected, of_gone)?;
+        }
         sweep(&self.root, limit, &mut collected, |name| name.starts_with(TEMPORARY))?;
         Ok(collected)
     }

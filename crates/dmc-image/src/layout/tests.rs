@@ -2,7 +2,7 @@ use super::*;
 use crate::layer::{Compression, NoPieces};
 use crate::oci::{Annotations, Descriptor, ImageConfig, RunConfig, media_type};
 use crate::tree::{ContentSource, FileTree, Node, SealedTree, SourceError, StoredContent};
-use dmc_types::{Arch, ImagePath};
+use dmc_types::{Arch, ImagePath, Sha256};
 use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
 
@@ -58,7 +58,8 @@ fn blobs(layout: &Layout) -> usize {
 /// Makes everything in a layout look old.
 fn age(layout: &Layout) {
     let hour_ago = SystemTime::now() - Duration::from_hours(1);
-    for folder in [layout.root().to_owned(), layout.root().join("blobs/sha256")] {
+    let folders = ["", "blobs/sha256", "dmc"].map(|name| layout.root().join(name));
+    for folder in folders.iter().filter(|folder| folder.is_dir()) {
         for item in folder.read_dir_utf8().unwrap().flatten() {
             File::open(item.path()).unwrap().set_modified(hour_ago).unwrap();
         }
@@ -114,7 +115,7 @@ fn many_at_once_lose_no_name() {
                 let layout = Layout::open_or_create(root).unwrap();
                 let index = write_index(&layout, &format!("{}", n % 3));
                 tag(&layout, &index, &[("nginx", &format!("{n}"))]);
-                layout.collect_garbage(Duration::from_mins(10)).unwrap();
+                layout.collect_garbage("dmc", Duration::from_mins(10)).unwrap();
             });
         }
     });
@@ -132,13 +133,20 @@ fn garbage_is_what_no_name_leads_to_and_nobody_wrote_just_now() {
     let (kept, dropped) = (write_index(&layout, "kept"), write_index(&layout, "dropped"));
     tag(&layout, &kept, &[("nginx", "1")]);
     fs::write(root.join(".dmc-left"), "half").unwrap();
+    fs::create_dir(root.join("dmc")).unwrap();
+    let beside = |digest| root.join("dmc").join(format!("{digest}.tested.json"));
+    let gone = "0".repeat(64).parse::<Sha256>().unwrap();
+    for digest in [kept.digest, gone] {
+        fs::write(beside(digest), "{}").unwrap();
+    }
     assert_eq!(blobs(&layout), 12);
     let spare = Duration::from_mins(10);
-    assert_eq!(layout.collect_garbage(spare).unwrap(), Collected::default());
+    assert_eq!(layout.collect_garbage("dmc", spare).unwrap(), Collected::default());
     age(&layout);
     assert!(layout.keep_blob(&dropped.digest, dropped.size).unwrap());
-    let collected = layout.collect_garbage(spare).unwrap();
-    assert_eq!((collected.files, blobs(&layout)), (6, 7));
+    let collected = layout.collect_garbage("dmc", spare).unwrap();
+    assert_eq!((collected.files, blobs(&layout)), (7, 7));
+    assert!(beside(kept.digest).exists() && !beside(gone).exists());
     assert!(!root.join(".dmc-left").exists());
     assert!(layout.read_blob(&dropped).is_ok(), "it was to be kept");
     write_index(&layout, "kept");
@@ -259,7 +267,7 @@ fn a_broken_index_stops_everything_that_would_change_it() {
         assert!(matches!(layout.refs(), Err(LayoutError::Json { .. })), "{broken}");
         assert!(layout.tag(&index, &[reference("nginx", "1")]).is_err(), "{broken}");
         assert!(layout.remove(&"nginx".parse().unwrap()).is_err(), "{broken}");
-        assert!(layout.collect_garbage(Duration::ZERO).is_err(), "{broken}");
+        assert!(layout.collect_garbage("dmc", Duration::ZERO).is_err(), "{broken}");
         assert_eq!(fs::read_to_string(root.join("index.json")).unwrap(), broken);
     }
 }

@@ -16,3 +16,4 @@ mod machine;
 mod messages;
 mod same;
 mod stage;
+mod testing;

@@ -22,7 +22,6 @@ fn mistakes_are_answered_with_a_way_out() {
         &["-t", "nginx", "-D", "trixy"],
         &["-t", "nginx", "-M", "ftp://mirror.example/debian"],
         &["-t", "nginx", "-H", "registry.example:5000"],
-        &["-t", "nginx", "-T"],
         &["-t", "nginx", "-X"],
         &["-t", "nginx", "-b", "9"],
         &["-t", "nginx", "-b", "4", "-e", "2"],
