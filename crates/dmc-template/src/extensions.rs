@@ -9,6 +9,7 @@ use crate::TemplateError;
 use crate::family::Family;
 use crate::words::ArchGlob;
 use dmc_types::{Arch, GlobError, ImagePath, NameError, PackageName, PathError, PathGlob};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::fmt;
 
@@ -16,7 +17,7 @@ use std::fmt;
 const NAME: &str = "{name}";
 
 /// The name of an extension, such as `pdo_mysql`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
 pub struct ExtensionName(String);
 
@@ -89,7 +90,7 @@ impl TryFrom<String> for ExtensionPackage {
 }
 
 /// A path with `{file}` for a file's name and perhaps `{mark}` for what the file says of itself.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
 pub struct SwitchPath(String);
 
@@ -115,7 +116,7 @@ impl TryFrom<String> for SwitchPath {
 }
 
 /// `[extension]` of a template.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExtensionTable {
     /// How a name becomes a package's: `php8.4-{name}`. A package that provides the name will do,
@@ -132,7 +133,7 @@ pub struct ExtensionTable {
 }
 
 /// `[extension.switch]`: a file of the package is copied, and a link to the copy switches it on.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SwitchTable {
     /// Patterns of the files.

@@ -37,7 +37,7 @@ pub use schema::test::{
 };
 pub use schema::test::{Test, TestFile, TestStep, Texts};
 pub use schema::{Concat, ConcatPart, Directory, GroupEntry, HealthCheck, Package};
-pub use schema::{TemplateFile, TextFile, UserEntry};
+pub use schema::{TemplateFile, TextFile, UserEntry, rule_schema, template_schema};
 pub use template::{ArchTemplate, Group, ImageSettings, Owner, Piece, Placed, Template};
 pub use template::{TemplateTest, TestFolder, User};
 pub use text::TextError;

@@ -6,11 +6,12 @@
 use crate::words::{ArchGlob, WordError};
 use crate::{TextError, text};
 use dmc_types::{Arch, PackageName, Rule, RuleEffect, RuleTrigger, SoName};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
 /// A file of rules.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RuleFile {
     /// The rules.
@@ -19,7 +20,7 @@ pub struct RuleFile {
 }
 
 /// One rule.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RuleEntry {
     /// Its name, unique among all rules.
@@ -30,9 +31,11 @@ pub struct RuleEntry {
     pub when: RuleWhen,
     /// Libraries that it asks for, found as the loader would for the file that fired it.
     #[serde(default)]
+    #[schemars(with = "Vec<String>")]
     pub libraries: Vec<SoName>,
     /// Packages in which `include` is looked for; the firing file's own where none is named.
     #[serde(default)]
+    #[schemars(with = "Vec<String>")]
     pub packages: Vec<PackageName>,
     /// Patterns of files that it asks for.
     #[serde(default)]
@@ -40,7 +43,7 @@ pub struct RuleEntry {
 }
 
 /// What makes a rule fire.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RuleWhen {
     /// A kept ELF file imports one of these symbols.
@@ -48,12 +51,14 @@ pub struct RuleWhen {
     pub import: Vec<String>,
     /// A kept ELF file needs one of these libraries.
     #[serde(default)]
+    #[schemars(with = "Vec<String>")]
     pub needs: Vec<SoName>,
     /// A kept file's path matches one of these.
     #[serde(default)]
     pub path: Vec<ArchGlob>,
     /// A file of one of these packages is kept.
     #[serde(default)]
+    #[schemars(with = "Vec<String>")]
     pub package: Vec<PackageName>,
 }
 

@@ -9,18 +9,21 @@ use crate::words::{
     PackagePattern, Period, Port, Signal, Variable,
 };
 use dmc_types::{PackageName, TemplateName};
+use schemars::JsonSchema;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 use std::fmt;
 
+mod json;
+pub use json::{rule_schema, template_schema};
 pub(crate) mod test;
 
 use test::Test;
 
 /// The whole of a `template.toml`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TemplateFile {
     /// The group that `dmc -g` selects it by: `core`, `base`, `app` or any other word.
@@ -34,9 +37,11 @@ pub struct TemplateFile {
     pub r#abstract: bool,
     /// Templates that this one builds on.
     #[serde(default)]
+    #[schemars(with = "Vec<String>")]
     pub extends: Vec<TemplateName>,
 
     /// The package whose upstream version becomes the image's tag.
+    #[schemars(with = "Option<String>")]
     pub version_from: Option<PackageName>,
     /// Packages whose files `roots`, `include` and `copies` may name.
     #[serde(default)]
@@ -134,9 +139,10 @@ pub struct Package {
     pub archive: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct PackageTable {
+    #[schemars(with = "String")]
     name: PackageName,
     archive: String,
 }
@@ -166,7 +172,7 @@ impl<'de> Deserialize<'de> for Package {
 }
 
 /// A file with its text.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TextFile {
     /// Where it goes.
@@ -180,7 +186,7 @@ pub struct TextFile {
 }
 
 /// A file put together from others.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Concat {
     /// Where it goes.
@@ -202,7 +208,7 @@ pub enum ConcatPart {
     Text(String),
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct TextTable {
     text: String,
@@ -244,7 +250,7 @@ pub struct SpareLinks {
 }
 
 /// A folder.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Directory {
     /// Where it is.
@@ -256,7 +262,7 @@ pub struct Directory {
 }
 
 /// A user (passwd(5)).
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UserEntry {
     /// Login name.
@@ -277,7 +283,7 @@ pub struct UserEntry {
 }
 
 /// A group (group(5)).
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GroupEntry {
     /// Its name.
@@ -287,7 +293,7 @@ pub struct GroupEntry {
 }
 
 /// A health check: a program of the image that exits with 0.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HealthCheck {
     /// The program with its arguments, in exec form.

@@ -4,6 +4,7 @@
 //! architecture's multiarch folder and Debian name. They are replaced last, by `for_arch`.
 
 use dmc_types::{Arch, GlobError, ImagePath, NameError, PackageName, PathError, PathGlob};
+use schemars::JsonSchema;
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::fmt;
@@ -13,7 +14,7 @@ use std::time::Duration;
 const PLACEHOLDERS: [&str; 2] = ["triplet", "arch"];
 
 /// Text with placeholders.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
 pub struct ArchText(String);
 
@@ -45,7 +46,7 @@ impl TryFrom<String> for ArchText {
 }
 
 /// A path of the image, with placeholders.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
 pub struct ArchPath(ArchText);
 
@@ -73,7 +74,7 @@ impl fmt::Display for ArchPath {
 }
 
 /// A pattern over paths of the image, with placeholders.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
 pub struct ArchGlob(ArchText);
 
@@ -140,7 +141,7 @@ impl TryFrom<String> for Mode {
 macro_rules! word {
     ($(#[$doc:meta])* $name:ident, $kind:literal, $rule:literal, $check:expr) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
         #[serde(try_from = "String")]
         pub struct $name(String);
 
@@ -293,7 +294,7 @@ pub struct Port {
     pub protocol: Protocol,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "a port is a number such as 8080, or text such as \"53/udp\"")]
 enum PortForm {
     Number(u16),

@@ -29,6 +29,7 @@
 
 use crate::words::{ArchPath, Period, Signal, Variable};
 use dmc_types::{NameError, TemplateName};
+use schemars::JsonSchema;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -107,7 +108,7 @@ pub struct Texts(pub Vec<String>);
 
 /// A page to ask for. It is asked for again until something answers, and while the answer is 502,
 /// 503 or 504 and another status is wanted.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HttpTest {
     /// The port, of whichever container listens on it.
@@ -144,12 +145,13 @@ const fn found() -> u16 {
 }
 
 /// A command in a running container.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExecTest {
     /// The program and its arguments.
     pub args: Vec<String>,
     /// The companion in which it runs; the tested container where none is given.
+    #[schemars(with = "Option<String>")]
     pub r#in: Option<TemplateName>,
     /// Environment variables.
     #[serde(default)]
@@ -170,7 +172,7 @@ pub struct ExecTest {
 }
 
 /// A container that runs once, on the test's files, variables and volumes.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RunTest {
     /// Arguments in place of `cmd`.
@@ -197,10 +199,11 @@ pub struct RunTest {
 }
 
 /// What a container says on standard output and standard error.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LogTest {
     /// The companion that says it; the tested container where none is given.
+    #[schemars(with = "Option<String>")]
     pub r#in: Option<TemplateName>,
     /// What is said.
     #[serde(default)]
@@ -213,7 +216,7 @@ pub struct LogTest {
 }
 
 /// An end in order.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StopTest {
     /// The signal; the image's own where none is given.
@@ -226,7 +229,7 @@ pub struct StopTest {
 }
 
 /// A start on the same volumes, of all containers of the test.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StartTest {
     /// Arguments in place of the test's own.
@@ -236,9 +239,9 @@ pub struct StartTest {
     pub env: BTreeMap<Variable, String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct TestTable {
+pub(super) struct TestTable {
     name: String,
     args: Option<Vec<String>>,
     #[serde(default)]
@@ -280,9 +283,10 @@ impl TryFrom<TestTable> for Test {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct CompanionTable {
+pub(super) struct CompanionTable {
+    #[schemars(with = "String")]
     template: TemplateName,
     args: Option<Vec<String>>,
     #[serde(default)]
@@ -302,9 +306,9 @@ impl From<CompanionTable> for Companion {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct StepTable {
+pub(super) struct StepTable {
     http: Option<HttpTest>,
     exec: Option<ExecTest>,
     run: Option<RunTest>,
@@ -343,7 +347,7 @@ impl TryFrom<StepTable> for TestStep {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct TextTable {
     text: String,
