@@ -238,7 +238,7 @@ impl<'de> Deserialize<'de> for ConcatPart {
 }
 
 /// Links of many names to one program, each only where nothing else has that name.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SpareLinks {
     /// The folder that they are in.
