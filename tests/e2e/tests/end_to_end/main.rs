@@ -17,4 +17,5 @@ mod listing;
 mod php;
 mod reproducible;
 mod suites;
+mod testing;
 mod tools;
