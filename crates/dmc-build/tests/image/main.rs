@@ -11,6 +11,7 @@
 
 mod damage;
 mod edges;
+mod extensions;
 mod golden;
 mod layer;
 mod refused;
