@@ -190,8 +190,12 @@ fn extension_lines(costs: &ExtensionCosts) -> Vec<String> {
     };
     let each = costs.each.iter().map(|cost| {
         let packages: Vec<&str> = cost.packages.iter().map(PackageName::as_str).collect();
-        let packages = if packages.is_empty() { "no package".into() } else { packages.join(" ") };
-        line(&format!("extension {}", cost.names.join(", ")), cost, &packages)
+        let name = format!("extension {}", cost.names.join(", "));
+        match (cost.files, packages.is_empty()) {
+            (0, _) => format!("  {name}: nothing that the others do not need"),
+            (_, true) => line(&name, cost, "no package of its own"),
+            (_, false) => line(&name, cost, &packages.join(" ")),
+        }
     });
     let together = format!("{} packages", costs.together.packages.len());
     each.chain([line("all extensions", &costs.together, &together)]).collect()
