@@ -4,6 +4,7 @@ use crate::engine::Engine;
 use crate::http::{Page, free_port, get};
 use crate::process::{Done, run};
 use std::fs;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// What makes a container as harmless as it can be.
@@ -11,6 +12,25 @@ const CONFINED: [&str; 6] = ["--read-only", "--cap-drop=all", "--user", "65532",
 
 /// How long a container may take until it is ready; emulated processors are slow.
 const PATIENCE: Duration = Duration::from_mins(2);
+
+/// The same, as the image's own user.
+const ALONE: [&str; 4] = ["--read-only", "--cap-drop=all", "--tmpfs", "/tmp"];
+
+/// Runs an image to its end, as its own user, without privileges, and without a network unless the
+/// options give it one.
+#[track_caller]
+pub fn confined(engine: &Engine, options: &[&str], image: &[&str]) -> Done {
+    run(alone(engine, "--rm", options).args(image))
+}
+
+fn alone(engine: &Engine, how: &str, options: &[&str]) -> Command {
+    let mut command = engine.command();
+    command.args(["run", how]).args(ALONE).args(options);
+    if !options.iter().any(|option| option.starts_with("--network")) {
+        command.arg("--network=none");
+    }
+    command
+}
 
 /// A running container, removed when this value goes.
 #[derive(Debug)]
@@ -49,6 +69,41 @@ impl<'a> Container<'a> {
     #[track_caller]
     pub fn on_host(engine: &'a Engine, port: u16, image: &[&str]) -> Self {
         Self::start(engine, port, &["--network=host"], image)
+    }
+
+    /// Runs an image as its own user, without privileges, and without a network unless the options
+    /// give it one.
+    #[track_caller]
+    pub fn alone(engine: &'a Engine, options: &[&str], image: &[&str]) -> Self {
+        let id = run(alone(engine, "-d", options).args(image)).ok().stdout.trim().to_owned();
+        Self { engine, id, port: 0 }
+    }
+
+    /// Its number with the engine.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Kills it, as a machine would that loses its power.
+    #[track_caller]
+    pub fn kill(&self) {
+        self.tell(&["kill", "-s", "KILL"]);
+        self.tell(&["wait"]);
+    }
+
+    /// Starts it again after its end.
+    #[track_caller]
+    pub fn again(&self) {
+        self.tell(&["start"]);
+    }
+
+    /// Has the engine stop it by the image's own signal, and returns the exit code; 137 where it
+    /// did not end by itself within 30 seconds.
+    #[track_caller]
+    pub fn stop(&self) -> i32 {
+        self.tell(&["stop", "-t", "30"]);
+        let code = self.tell(&["wait"]).stdout;
+        code.trim().parse().expect("an exit code")
     }
 
     #[track_caller]

@@ -146,33 +146,61 @@ impl Built {
 }
 
 /// The image that tests share, and where it was built.
-///
-/// It lies at a fixed place and is made anew by each run of the tests: statics are never dropped,
-/// so that a temporary folder would stay. A run may be one process or, with nextest, many.
 pub fn nginx() -> &'static (Workplace, Built) {
-    static SHARED: OnceLock<(Shared, File)> = OnceLock::new();
+    static SHARED: OnceLock<((Workplace, Built), File)> = OnceLock::new();
     let (shared, _lock) = SHARED.get_or_init(|| {
-        let folder = target().join("e2e");
-        fs::create_dir_all(&folder).unwrap();
-        let lock = File::create(folder.join("lock")).unwrap();
-        loop {
-            // Held to the end of the process: another run waits before it clears the place.
-            lock.lock_shared().unwrap();
-            if let Some(shared) = of_this_run(&folder) {
-                return (shared, lock);
-            }
-            lock.unlock().unwrap();
-            lock.lock().unwrap();
-            if of_this_run(&folder).is_none() {
-                make(&folder);
-            }
-            lock.unlock().unwrap();
-        }
+        let (workplace, printed, lock) = of_this_run("nginx", &["-t", "nginx"]);
+        let built = Built::of(&workplace, &printed);
+        ((workplace, built), lock)
     });
     shared
 }
 
-type Shared = (Workplace, Built);
+/// The image of a shipped template, for both architectures, and where it was built: a workplace
+/// that tests share. What one test has built is at hand for the next.
+#[track_caller]
+pub fn image(template: &str) -> (&'static Workplace, Built) {
+    static SHARED: OnceLock<(Workplace, File)> = OnceLock::new();
+    let (workplace, _lock) = SHARED.get_or_init(|| {
+        let (workplace, _, lock) = of_this_run("images", &["-t", "nonroot"]);
+        (workplace, lock)
+    });
+    let built = workplace.create(&["-t", template]);
+    (workplace, built)
+}
+
+/// A workplace of this run's tests, what `dmc` printed when it was made, and its lock.
+///
+/// It lies at a fixed place and is made anew by each run of the tests: statics are never dropped,
+/// so that a temporary folder would stay. A run may be one process or, with nextest, many.
+fn of_this_run(name: &str, args: &[&str]) -> (Workplace, String, File) {
+    let folder = target().join("e2e");
+    fs::create_dir_all(&folder).unwrap();
+    let (root, note) = (folder.join(name), folder.join(format!("{name}.run")));
+    let lock = File::create(folder.join(format!("{name}.lock"))).unwrap();
+    let workplace = Workplace { root, _temporary: None };
+    let head = format!("{}\n", this_run());
+    let made = || {
+        let text = fs::read_to_string(&note).unwrap_or_default();
+        text.strip_prefix(&head).map(ToOwned::to_owned)
+    };
+    loop {
+        // Held to the end of the process: another run waits before it clears the place.
+        lock.lock_shared().unwrap();
+        if let Some(printed) = made() {
+            return (workplace, printed, lock);
+        }
+        lock.unlock().unwrap();
+        lock.lock().unwrap();
+        if made().is_none() {
+            let _ = fs::remove_dir_all(workplace.root());
+            fs::create_dir_all(workplace.root().join("home")).unwrap();
+            let printed = workplace.run(args).ok().stdout;
+            fs::write(&note, format!("{head}{printed}")).unwrap();
+        }
+        lock.unlock().unwrap();
+    }
+}
 
 /// What tells this run from those before it, which may have had the same process number.
 fn this_run() -> String {
@@ -180,20 +208,4 @@ fn this_run() -> String {
     let run = named.unwrap_or_else(|| std::process::id().to_string());
     let built = program().metadata().unwrap().modified().unwrap();
     format!("{run} {built:?}")
-}
-
-fn make(folder: &Path) {
-    let _ = fs::remove_dir_all(folder.join("nginx"));
-    fs::create_dir_all(folder.join("nginx/home")).unwrap();
-    let workplace = Workplace { root: folder.join("nginx"), _temporary: None };
-    let printed = workplace.run(&["-t", "nginx"]).ok().stdout;
-    fs::write(folder.join("run"), format!("{}\n{printed}", this_run())).unwrap();
-}
-
-fn of_this_run(folder: &Path) -> Option<Shared> {
-    let text = fs::read_to_string(folder.join("run")).unwrap_or_default();
-    let printed = text.strip_prefix(&format!("{}\n", this_run()))?;
-    let workplace = Workplace { root: folder.join("nginx"), _temporary: None };
-    let built = Built::of(&workplace, printed);
-    Some((workplace, built))
 }

@@ -1,5 +1,6 @@
 //! Container engines with a storage of their own, so that nothing of the machine's is touched.
 
+use crate::dmc::Built;
 use crate::process::{Background, need_root, run, tool};
 use std::fs::{self, File};
 use std::path::Path;
@@ -87,6 +88,19 @@ impl Engine {
     pub fn aim(&self, mut command: Command) -> Command {
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
         command
+    }
+
+    /// Takes over one architecture of an image: its name with this engine.
+    #[track_caller]
+    pub fn take(&self, built: &Built, arch: &str) -> String {
+        let (name, _) = built.reference.split_once(':').expect("a tag");
+        let (file, image) = (self.folder().join("taken.tar"), format!("localhost/{name}:{arch}"));
+        let mut skopeo = tool("skopeo", "skopeo");
+        skopeo.args(["copy", "-q", "--override-arch", arch, &built.transport()]);
+        run(skopeo.arg(format!("docker-archive:{}:{image}", file.display()))).ok();
+        run(self.command().args(["load", "-q", "-i"]).arg(&file)).ok();
+        fs::remove_file(file).unwrap();
+        image
     }
 
     /// A folder for what containers shall see.

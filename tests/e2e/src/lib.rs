@@ -1,7 +1,7 @@
 //! What the end-to-end tests stand on: the program itself, and the world around it.
 //!
 //! - [`Workplace`] runs the release build of `dmc` in a folder, home and store of its own;
-//!   [`nginx`] is one image that tests may share.
+//!   [`nginx`] is one image that tests may share, [`image`] any other.
 //! - [`Layout`] and [`Tree`] read what came out, by other means than the program's.
 //! - [`Browser`] is Chromium without a screen.
 //! - [`Engine`] is podman or a dockerd of its own, [`Registry`] a registry on loopback.
@@ -33,8 +33,8 @@ mod unpack;
 
 pub use binfmt::Arm64;
 pub use browser::Browser;
-pub use container::Container;
-pub use dmc::{Built, Workplace, nginx, program, target};
+pub use container::{Container, confined};
+pub use dmc::{Built, Workplace, image, nginx, program, target};
 pub use engine::Engine;
 pub use http::{Page, free_port, get};
 pub use layout::Layout;

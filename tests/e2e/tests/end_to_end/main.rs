@@ -10,10 +10,13 @@
 )]
 
 mod archive;
+mod bases;
 mod browser;
 mod contents;
 mod engines;
+mod images;
 mod listing;
+mod mariadb;
 mod php;
 mod reproducible;
 mod suites;
