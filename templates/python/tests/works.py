@@ -121,6 +121,9 @@ def main():
         modules, ssl, sqlite, ctypes, compression, terminal, digests, zones_and_locale, names,
         processes, bytecode,
     ):  # fmt: skip
+        # Emulated processors need minutes for all modules; `some` leaves that out.
+        if check is modules and sys.argv[1:] == ["some"]:
+            continue
         check()
         print(f"{check.__name__} works")
     # The interpreter ends such a thread by pthread_exit, for which glibc needs libgcc_s.
