@@ -121,6 +121,16 @@ pub enum BuildError {
         /// What is missing or wrong.
         why: Box<WalkError>,
     },
+    /// Edges that `--strict` does not leave open.
+    #[error("template {template}: {} stay open on {arch}:\n  {}", edges(open), open.join("\n  "))]
+    Open {
+        /// The template.
+        template: TemplateName,
+        /// The architecture.
+        arch: Arch,
+        /// A sentence for each.
+        open: Vec<String>,
+    },
     /// The closure does not make a tree.
     #[error(transparent)]
     Assemble(#[from] AssembleError),
@@ -277,6 +287,11 @@ impl BuildError {
                     .to_owned(),
             ),
             Self::Walk { why, .. } => Some(why.hint()),
+            Self::Open { .. } => Some(
+                "name what is needed under `packages` and `include`, what is not under `exclude`, \
+                 or write a rule with `ignore` that says why"
+                    .to_owned(),
+            ),
             Self::Layout(error) => Some(error.hint().to_owned()),
             Self::Export(error) => Some(error.hint().to_owned()),
             Self::NoTask(_) => Some("`-l` lists the tasks with their numbers".to_owned()),
@@ -356,5 +371,12 @@ fn in_archive(archive: Option<&String>) -> String {
 impl From<ArchiveError> for BuildError {
     fn from(error: ArchiveError) -> Self {
         Self::Archive(Box::new(error))
+    }
+}
+
+fn edges(open: &[String]) -> String {
+    match open.len() {
+        1 => "1 edge".to_owned(),
+        more => format!("{more} edges"),
     }
 }

@@ -31,7 +31,7 @@ pub(crate) fn likelihood(want: &Want, package: &PackageName) -> Likelihood {
             .map(|(soname, _)| of_library(soname, package.as_str()))
             .min()
             .unwrap_or(Likelihood::Any),
-        Want::Path(path) => of_path(path, package.as_str()),
+        Want::Path(path) | Want::File(path) => of_path(path, package.as_str()),
     }
 }
 
@@ -103,6 +103,26 @@ pub(crate) fn named_by(want: &Want) -> Option<PackageName> {
     }
 }
 
+/// What Debian puts before and after a name to make a package's name of it.
+const BEFORE: [&str; 6] = ["lib", "node-", "python3-", "ruby-", "fonts-", "php-"];
+const AFTER: [&str; 7] = ["-common", "-data", "-bin", "-base", "-core", "-files", "-dev"];
+
+/// Whether a path seems to name a package that ships data: one of its folders, or its last part up
+/// to the first dot, is the package's name without what naming adds. Programs do not count: which
+/// of them is run is no matter of data.
+pub(crate) fn is_hinted(path: &ImagePath, package: &PackageName) -> bool {
+    let whole = package.as_str();
+    let bare = BEFORE.iter().find_map(|before| whole.strip_prefix(before)).unwrap_or(whole);
+    let bare = AFTER.iter().find_map(|after| bare.strip_suffix(after)).unwrap_or(bare);
+    let mut parts = path.parts().skip(1);
+    let program = path.parts().any(|part| matches!(part, b"bin" | b"sbin"));
+    !program
+        && parts.any(|part| {
+            let stem = part.split(|b| *b == b'.').next().unwrap_or_default();
+            [whole, bare].iter().any(|name| part == name.as_bytes() || stem == name.as_bytes())
+        })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,6 +146,23 @@ mod tests {
             let want = Want::Library(vec![(soname.parse().unwrap(), vec![])]);
             let package: PackageName = package.parse().unwrap();
             assert_eq!(likelihood(&want, &package), wanted, "{soname} in {package}");
+        }
+    }
+
+    #[test]
+    fn paths_hint_at_packages_of_data() {
+        for (path, package, wanted) in [
+            ("/usr/share/nodejs/acorn/dist/acorn.js", "node-acorn", true),
+            ("/usr/share/nodejs/undici/undici-fetch.js", "node-undici", true),
+            ("/usr/share/nodejs/acorn/dist/acorn.js", "node-busboy", false),
+            ("/etc/nginx/nginx.conf", "nginx-common", true),
+            ("/etc/nginx/nginx.conf", "iproute2", false),
+            ("/usr/share/misc/magic.mgc", "libmagic-mgc", false),
+            ("/usr/bin/perl", "perl", false),
+            ("/usr/share/perl", "usr", false),
+        ] {
+            let hinted = is_hinted(&ImagePath::parse(path).unwrap(), &package.parse().unwrap());
+            assert_eq!(hinted, wanted, "{path} in {package}");
         }
     }
 

@@ -103,6 +103,9 @@ pub(crate) fn image_key(
     for suite in &releases.expired {
         add(suite.as_bytes());
     }
+    if settings.strict {
+        add(b"strict");
+    }
     Sha256::from_bytes(hash.finalize().into())
 }
 
@@ -194,7 +197,8 @@ impl Job {
             extensions::expand(&workshop.archive, packages, &mut arch_template).await?;
         let mut start = start(&arch_template, workshop.settings.rules(packages.arch())?);
         start.extensions = extensions::roots(&extensions);
-        let resolved = resolve(&workshop.archive, packages, &arch_template, start).await?;
+        let strict = workshop.settings.strict;
+        let resolved = resolve(&workshop.archive, packages, &arch_template, start, strict).await?;
         Ok(Arc::new(Self {
             workshop: Arc::clone(workshop),
             template: template.clone(),

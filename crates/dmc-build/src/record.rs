@@ -70,7 +70,14 @@ impl ImageRecord {
                     reasons: kept.reasons.clone(),
                 },
                 (None, None) if node.is_directory() => continue,
-                (None, None) => FileRecord::made("generated"),
+                (None, None) => match closure.alternatives.get(path) {
+                    Some(link) => FileRecord {
+                        package: Some(link.package.clone()),
+                        reasons: link.reasons.clone(),
+                        ..FileRecord::made("link of update-alternatives")
+                    },
+                    None => FileRecord::made("generated"),
+                },
             };
             files.insert(path.clone(), record);
         }

@@ -8,11 +8,13 @@
 use crate::error::BuildError;
 use crate::guess::{self, Likelihood};
 use dmc_archive::{Archive, ArchiveError, Candidate, Packages};
+use dmc_deb::deb822::Paragraph;
 use dmc_deb::relation::{Relation, Relations};
-use dmc_elf::{Answer, Closure, Need, Start, Walk, Want};
+use dmc_elf::{Answer, Brought, Closure, Need, Note, Start, Walk, Want};
 use dmc_template::ArchTemplate;
-use dmc_types::{Arch, PackageFacts, PackageName};
+use dmc_types::{Arch, EntryKind, ImagePath, PackageFacts, PackageName};
 use futures::future::try_join_all;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -26,32 +28,39 @@ pub(crate) struct Resolved {
     pub(crate) candidates: BTreeMap<PackageName, Candidate>,
 }
 
-/// Walks from `start` until nothing is missing.
+/// Walks from `start` until nothing is missing; where `strict` says so, until nothing is open
+/// either.
 pub(crate) async fn resolve(
     archive: &Archive,
     packages: &Packages,
     template: &ArchTemplate,
     mut start: Start,
+    strict: bool,
 ) -> Result<Resolved, BuildError> {
     let failed = |why| BuildError::Walk { template: template.name.clone(), why: Box::new(why) };
-    let third_party = template
-        .packages
-        .iter()
-        .filter_map(|package| Some((package.name.clone(), package.archive.clone()?)))
-        .collect();
-    let mut search = Search { archive, packages, third_party, taken: BTreeMap::new() };
+    let mut search = Search::new(archive, packages, template);
     start.packages.extend(search.like(template)?);
     let mut walk = Walk::new(start);
     loop {
         let needs = walk.advance().map_err(failed)?;
         if needs.is_empty() {
-            return Ok(Resolved { closure: walk.finish(), candidates: search.taken });
+            break;
         }
         let answers = search.answer(&needs).await?;
         for (need, answer) in needs.iter().zip(answers) {
             walk.answer(need, answer).map_err(failed)?;
         }
     }
+    let closure = walk.finish();
+    let open = if strict { search.open(&closure).await? } else { Vec::new() };
+    if !open.is_empty() {
+        return Err(BuildError::Open {
+            template: template.name.clone(),
+            arch: search.arch(),
+            open,
+        });
+    }
+    Ok(Resolved { closure, candidates: search.taken })
 }
 
 struct Search<'a> {
@@ -61,6 +70,20 @@ struct Search<'a> {
     third_party: BTreeMap<PackageName, String>,
     /// Packages that have answered a need.
     taken: BTreeMap<PackageName, Candidate>,
+    /// Direct dependencies of packages, once they have been worked out.
+    direct: RefCell<BTreeMap<PackageName, Arc<[Candidate]>>>,
+}
+
+impl<'a> Search<'a> {
+    fn new(archive: &'a Archive, packages: &'a Packages, template: &ArchTemplate) -> Self {
+        let third_party = template
+            .packages
+            .iter()
+            .filter_map(|package| Some((package.name.clone(), package.archive.clone()?)))
+            .collect();
+        let (taken, direct) = (BTreeMap::new(), RefCell::default());
+        Self { archive, packages, third_party, taken, direct }
+    }
 }
 
 impl Search<'_> {
@@ -76,9 +99,13 @@ impl Search<'_> {
         let mut answers = Vec::new();
         for (need, guess) in needs.iter().zip(guesses) {
             let found = guess.and_then(|candidate| Some((candidate, read.next()?)));
-            let found = found.filter(|(_, facts)| need.want.is_met_by(facts, self.arch()));
+            let found = match found {
+                Some((candidate, facts)) => Some((candidate, self.brought(facts)?)),
+                None => None,
+            };
+            let found = found.filter(|(_, brought)| need.want.is_met_by(brought, self.arch()));
             answers.push(match found {
-                Some((candidate, facts)) => self.take(candidate, facts),
+                Some((candidate, brought)) => self.take(candidate, brought),
                 None if need.hard => Answer::Later,
                 None => Answer::Nowhere,
             });
@@ -86,7 +113,7 @@ impl Search<'_> {
         let stuck = answers.iter().all(|answer| matches!(answer, Answer::Later));
         if let (true, Some(need)) = (stuck, needs.first()) {
             answers[0] = match self.pursue(need).await? {
-                Some((candidate, facts)) => self.take(candidate, facts),
+                Some((candidate, brought)) => self.take(candidate, brought),
                 None => Answer::Nowhere,
             };
         }
@@ -97,9 +124,25 @@ impl Search<'_> {
         self.packages.arch()
     }
 
-    fn take(&mut self, candidate: Candidate, facts: Arc<PackageFacts>) -> Answer {
+    fn take(&mut self, candidate: Candidate, brought: Brought) -> Answer {
         self.taken.insert(candidate.package.clone(), candidate);
-        Answer::package(facts)
+        Answer::Package(brought)
+    }
+
+    /// A package with what its control data says of other packages.
+    fn brought(&self, facts: Arc<PackageFacts>) -> Result<Brought, BuildError> {
+        let control = Paragraph::new(facts.control.as_bytes());
+        let (relations, _unreadable) =
+            Relations::parse(control.field("Replaces").unwrap_or_default());
+        let mut replaces = Vec::new();
+        for relation in relations.iter() {
+            let other = self.real(&relation.name)?;
+            if other.is_some_and(|other| fits(relation, &other)) {
+                replaces.push(relation.name.clone());
+            }
+        }
+        let alternatives = dmc_system::alternatives(&facts);
+        Ok(Brought { facts, alternatives, replaces })
     }
 
     /// The package that is to be expected to meet a need, if one stands out.
@@ -107,11 +150,15 @@ impl Search<'_> {
         if let Want::Package(name) = &need.want {
             return self.named(name).map(Some);
         }
-        let named = guess::named_by(&need.want);
         let direct = match &need.by {
             Some(by) => self.dependencies(by)?,
-            None => Vec::new(),
+            None => Arc::default(),
         };
+        if let Want::File(path) = &need.want {
+            let hinted = direct.iter().find(|one| guess::is_hinted(path, &one.package));
+            return Ok(hinted.cloned());
+        }
+        let named = guess::named_by(&need.want);
         let expected = |candidate: &Candidate| {
             guess::likelihood(&need.want, &candidate.package) == Likelihood::Expected
         };
@@ -131,10 +178,7 @@ impl Search<'_> {
     /// Reads one package after the other, the likeliest and smallest first: direct dependencies
     /// and then what these depend on, as far as they are named like what is needed; last the
     /// other direct dependencies.
-    async fn pursue(
-        &self,
-        need: &Need,
-    ) -> Result<Option<(Candidate, Arc<PackageFacts>)>, BuildError> {
+    async fn pursue(&self, need: &Need) -> Result<Option<(Candidate, Brought)>, BuildError> {
         let Some(by) = &need.by else { return Ok(None) };
         let direct = self.dependencies(by)?;
         let further = self.further(&direct)?;
@@ -144,13 +188,13 @@ impl Search<'_> {
             some
         };
         let named = |one: &Candidate| likely(one) < Likelihood::Any;
-        let (first, last): (Vec<_>, Vec<_>) = order(direct).into_iter().partition(named);
+        let (first, last): (Vec<_>, Vec<_>) = order(direct.to_vec()).into_iter().partition(named);
         let further = order(further).into_iter().filter(named).take(FURTHER_READS);
         for candidate in first.into_iter().chain(further).chain(last) {
             tracing::debug!(package = %candidate.package, need = ?need.want, "read on a guess");
-            let facts = self.archive.facts(&candidate).await?;
-            if need.want.is_met_by(&facts, self.arch()) {
-                return Ok(Some((candidate, facts)));
+            let brought = self.brought(self.archive.facts(&candidate).await?)?;
+            if need.want.is_met_by(&brought, self.arch()) {
+                return Ok(Some((candidate, brought)));
             }
         }
         Ok(None)
@@ -166,7 +210,8 @@ impl Search<'_> {
         let below = self.further(&named.collect::<Result<Vec<_>, _>>()?)?;
         for pattern in &template.packages_like {
             let below_names = below.iter().map(|candidate| &candidate.package);
-            let matching: Vec<_> = below_names.filter(|name| pattern.matches(name)).cloned().collect();
+            let matching: Vec<_> =
+                below_names.filter(|name| pattern.matches(name)).cloned().collect();
             if matching.is_empty() {
                 return Err(BuildError::NoPackageLike {
                     pattern: pattern.clone(),
@@ -179,13 +224,36 @@ impl Search<'_> {
         Ok(found)
     }
 
+    /// What stays open, a sentence each: names of libraries that nothing resolves, and paths that
+    /// direct dependencies ship which the walk had no cause to read.
+    async fn open(&self, closure: &Closure) -> Result<Vec<String>, BuildError> {
+        let names = closure.notes.iter().filter(|note| matches!(note, Note::Open { .. }));
+        let mut open: Vec<String> = names.map(ToString::to_string).collect();
+        for (package, paths) in &closure.unresolved {
+            let direct = self.dependencies(package)?;
+            let unread = direct.iter().filter(|one| !closure.packages.contains_key(&one.package));
+            for candidate in unread {
+                let facts = self.archive.facts(candidate).await?;
+                let files: BTreeSet<ImagePath> = facts
+                    .entries
+                    .iter()
+                    .filter(|entry| !matches!(entry.kind, EntryKind::Directory))
+                    .map(|entry| entry.path.merged_usr())
+                    .collect();
+                open.extend(paths.iter().filter(|(path, _)| files.contains(path)).map(
+                    |(path, from)| {
+                        let owner = &candidate.package;
+                        format!("`{from}` names `{path}` of package {owner}, which is left out")
+                    },
+                ));
+            }
+        }
+        Ok(open)
+    }
+
     /// A package that a template or rule names.
     fn named(&self, name: &PackageName) -> Result<Candidate, BuildError> {
-        let found = match self.third_party.get(name) {
-            Some(archive) => self.packages.package_from(archive, name),
-            None => self.packages.package(name),
-        };
-        match found.map_err(ArchiveError::from)? {
+        match self.real(name)? {
             Some(candidate) => Ok(candidate),
             None => Err(BuildError::UnknownPackage {
                 package: name.clone(),
@@ -197,15 +265,20 @@ impl Search<'_> {
     }
 
     /// What a package depends on directly: of alternatives all, the preferred first.
-    fn dependencies(&self, of: &PackageName) -> Result<Vec<Candidate>, BuildError> {
-        let known = match self.taken.get(of) {
+    fn dependencies(&self, of: &PackageName) -> Result<Arc<[Candidate]>, BuildError> {
+        if let Some(known) = self.direct.borrow().get(of) {
+            return Ok(Arc::clone(known));
+        }
+        let candidate = match self.taken.get(of) {
             Some(candidate) => Some(candidate.clone()),
             None => self.packages.package(of).map_err(ArchiveError::from)?,
         };
-        match known {
-            Some(candidate) => self.related(&candidate.relations()),
-            None => Ok(Vec::new()),
-        }
+        let direct: Arc<[Candidate]> = match candidate {
+            Some(candidate) => self.related(&candidate.relations())?.into(),
+            None => Arc::default(),
+        };
+        self.direct.borrow_mut().insert(of.clone(), Arc::clone(&direct));
+        Ok(direct)
     }
 
     /// Everything that these depend on in turn, without these, the nearest first.
@@ -239,19 +312,25 @@ impl Search<'_> {
 
     /// The package of that name if its version will do, and those that provide the name.
     fn candidates(&self, relation: &Relation) -> Result<Vec<Candidate>, ArchiveError> {
-        let real = match self.third_party.get(&relation.name) {
-            Some(archive) => self.packages.package_from(archive, &relation.name)?,
-            None => self.packages.package(&relation.name)?,
-        };
-        let fits = |candidate: &Candidate| {
-            relation
-                .constraint
-                .as_ref()
-                .is_none_or(|(operator, bound)| operator.holds(&candidate.version, bound))
-        };
-        match real.filter(fits) {
+        match self.real(&relation.name)?.filter(|candidate| fits(relation, candidate)) {
             Some(candidate) => Ok(vec![candidate]),
             None => Ok(self.packages.providers(&relation.name)?),
         }
     }
+
+    /// The package of that very name.
+    fn real(&self, name: &PackageName) -> Result<Option<Candidate>, ArchiveError> {
+        Ok(match self.third_party.get(name) {
+            Some(archive) => self.packages.package_from(archive, name)?,
+            None => self.packages.package(name)?,
+        })
+    }
+}
+
+/// Whether a package's version is what a relation asks for.
+fn fits(relation: &Relation, candidate: &Candidate) -> bool {
+    relation
+        .constraint
+        .as_ref()
+        .is_none_or(|(operator, bound)| operator.holds(&candidate.version, bound))
 }

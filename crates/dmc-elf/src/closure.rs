@@ -205,6 +205,9 @@ pub struct Closure {
     pub generate: BTreeSet<Generated>,
     /// What the user should know.
     pub notes: BTreeSet<Note>,
+    /// Paths in read-only data that no package at hand ships as a file, by the package of the file
+    /// that names them (the second path). Most of them are in no package at all.
+    pub unresolved: BTreeMap<PackageName, BTreeSet<(ImagePath, ImagePath)>>,
 }
 
 /// A link that update-alternatives would have made.

@@ -16,4 +16,4 @@ mod walk;
 
 pub use closure::{AlternativeLink, Closure, Edge, EdgeKind, Kept, Note};
 pub use facts::{ElfError, nature, read};
-pub use walk::{Answer, Need, Start, Walk, WalkError, Want};
+pub use walk::{Answer, Brought, Need, Start, Walk, WalkError, Want};

@@ -4,7 +4,9 @@
 //! symbolic links are followed part by part, as the kernel does. Which of the files are kept is
 //! the walk's business.
 
+use crate::walk::Brought;
 use dmc_types::{Alternative, Entry, EntryKind, ImagePath, PackageFacts, PackageName};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -40,8 +42,21 @@ pub(crate) struct Lookup {
 pub(crate) struct Universe {
     packages: Vec<Arc<PackageFacts>>,
     files: BTreeMap<ImagePath, Place>,
-    /// Second packages that ship a path, and differently.
-    clashes: BTreeMap<ImagePath, PackageName>,
+    /// Paths that two packages ship differently, neither replacing the other.
+    clashes: BTreeMap<ImagePath, [PackageName; 2]>,
+    /// By package, whose files its own take the place of.
+    replaces: BTreeMap<PackageName, Vec<PackageName>>,
+    /// What maintainer scripts registered, the best candidate of a name last.
+    registered: BTreeMap<String, Vec<(i64, Reverse<PackageName>, Alternative)>>,
+    /// The links that follow from it.
+    alternatives: BTreeMap<ImagePath, AlternativeTarget>,
+}
+
+/// Where a link of update-alternatives leads.
+#[derive(Debug, Clone)]
+pub(crate) struct AlternativeTarget {
+    pub(crate) target: ImagePath,
+    pub(crate) package: PackageName,
 }
 
 impl Universe {
@@ -57,12 +72,16 @@ impl Universe {
         &self.packages
     }
 
-    /// Takes in a package; a second time changes nothing.
-    pub(crate) fn admit(&mut self, facts: Arc<PackageFacts>, _alternatives: Vec<Alternative>) {
+    /// Takes in a package; a second time changes nothing. Returns the paths at which its files
+    /// took the place of those of packages that were there before.
+    pub(crate) fn admit(&mut self, brought: Brought) -> Vec<ImagePath> {
+        let Brought { facts, alternatives, replaces } = brought;
+        let mut taken_over = Vec::new();
         if self.holds(&facts.package) {
-            return;
+            return taken_over;
         }
         let package = self.packages.len();
+        self.replaces.insert(facts.package.clone(), replaces);
         for (entry, found) in facts.entries.iter().enumerate() {
             // base-files ships `/lib -> usr/lib`; under its merged spelling that link would hide
             // the folder it leads to. The image gets these links whatever the packages say.
@@ -70,18 +89,64 @@ impl Universe {
                 continue;
             }
             let path = found.path.merged_usr();
-            match self.files.get(&path).map(|place| self.entry(*place)) {
-                None => drop(self.files.insert(path, Place { package, entry })),
-                Some(earlier) if same_thing(earlier, found) => {}
-                Some(_) => drop(self.clashes.insert(path, facts.package.clone())),
+            let Some(earlier) = self.files.get(&path).copied() else {
+                self.files.insert(path, Place { package, entry });
+                continue;
+            };
+            let owner = &self.packages[earlier.package].package;
+            let replaces =
+                |one, other| self.replaces.get(one).is_some_and(|names| names.contains(other));
+            if same_thing(self.entry(earlier), found) || replaces(owner, &facts.package) {
+            } else if replaces(&facts.package, owner) {
+                self.files.insert(path.clone(), Place { package, entry });
+                taken_over.push(path);
+            } else {
+                self.clashes.insert(path, [owner.clone(), facts.package.clone()]);
             }
         }
-        self.packages.push(facts);
+        self.packages.push(Arc::clone(&facts));
+        self.register(&facts.package, alternatives);
+        taken_over
     }
 
-    /// The second package that ships this path with other contents, if one does.
-    pub(crate) fn clash(&self, path: &ImagePath) -> Option<&PackageName> {
-        self.clashes.get(path)
+    /// Takes in what a package tells update-alternatives: the highest priority wins a name, of
+    /// equal ones the package that comes first by its own name.
+    fn register(&mut self, package: &PackageName, alternatives: Vec<Alternative>) {
+        for alternative in alternatives {
+            let name = alternative.name.clone();
+            let candidates = self.registered.entry(name).or_default();
+            candidates.push((alternative.priority, Reverse(package.clone()), alternative));
+            candidates.sort();
+            let Some((_, Reverse(package), best)) = candidates.last() else { continue };
+            let main = (&best.link, &best.name, &best.path);
+            let slaves = best.slaves.iter().map(|(link, name, path)| (link, name, path));
+            for (link, name, path) in std::iter::once(main).chain(slaves) {
+                let Ok(half) = ImagePath::parse(format!("/etc/alternatives/{name}")) else {
+                    continue;
+                };
+                let lead = |target: &ImagePath| AlternativeTarget {
+                    target: target.clone(),
+                    package: package.clone(),
+                };
+                self.alternatives.insert(link.merged_usr(), lead(&half));
+                self.alternatives.insert(half, lead(path));
+            }
+        }
+    }
+
+    /// The link that update-alternatives makes at this path, where no package ships anything.
+    pub(crate) fn alternative(&self, link: &ImagePath) -> Option<&AlternativeTarget> {
+        self.alternatives.get(link).filter(|_| !self.files.contains_key(link))
+    }
+
+    /// Where update-alternatives makes links.
+    pub(crate) fn alternatives(&self) -> impl Iterator<Item = &ImagePath> {
+        self.alternatives.keys()
+    }
+
+    /// Paths that two packages ship differently.
+    pub(crate) fn clashes(&self) -> impl Iterator<Item = (&ImagePath, &[PackageName; 2])> {
+        self.clashes.iter()
     }
 
     pub(crate) fn entry(&self, place: Place) -> &Entry {
@@ -118,10 +183,11 @@ impl Universe {
         let mut way = path.ancestors();
         way.push(path.clone());
         way.into_iter().skip(1).find_map(|at| {
-            let EntryKind::Symlink(target) = &self.entry(*self.files.get(&at)?).kind else {
-                return None;
+            let folder = match self.files.get(&at).map(|place| &self.entry(*place).kind) {
+                Some(EntryKind::Symlink(target)) => at.link_target(target).ok()?.merged_usr(),
+                Some(_) => return None,
+                None => self.alternatives.get(&at)?.target.merged_usr(),
             };
-            let folder = at.link_target(target).ok()?.merged_usr();
             let rest = &path.as_bytes()[at.as_bytes().len()..];
             let led = if rest.is_empty() { folder } else { folder.join(&rest[1..]).ok()? };
             (led != *path).then(|| (at, led.merged_usr()))

@@ -35,6 +35,8 @@ pub struct Conf {
     pub out: String,
     /// The store's folder; none for the user's cache folder.
     pub store: Option<String>,
+    /// The folder with the files of rules; none for those that the program carries.
+    pub rules: Option<String>,
     /// Tasks at the same time; none for as many as there are processors.
     pub jobs: Option<u16>,
     /// Connections to one host at the same time, at least 1.

@@ -5,10 +5,12 @@
 
 use crate::words::{ArchGlob, WordError};
 use crate::{TextError, text};
-use dmc_types::{Arch, PackageName, Rule, RuleEffect, RuleTrigger, SoName};
+use dmc_types::{
+    Arch, Generated, GlobError, PackageName, PathGlob, Rule, RuleEffect, RuleTrigger, SoName,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A file of rules.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -40,6 +42,54 @@ pub struct RuleEntry {
     /// Patterns of files that it asks for.
     #[serde(default)]
     pub include: Vec<ArchGlob>,
+    /// Patterns of further files that it asks for where there are any.
+    #[serde(default)]
+    pub optional: Vec<ArchGlob>,
+    /// Sentences that `dmc why` and the image's record tell where it fires.
+    #[serde(default)]
+    pub notes: Vec<String>,
+    /// What assembly is to make: `ca-certificates`, `ld-so-cache`.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub generate: BTreeSet<Generated>,
+    /// Patterns of paths, and of sonames, in read-only data of the firing file that need not be in
+    /// the image.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub ignore: Vec<IgnoreGlob>,
+}
+
+/// A package's name, or a pattern of such names.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct PackageWord(RuleTrigger);
+
+impl TryFrom<String> for PackageWord {
+    type Error = WordError;
+
+    fn try_from(text: String) -> Result<Self, WordError> {
+        Ok(Self(if text.contains('*') {
+            // A package's name with letters in place of the stars says whether the rest is one.
+            text.replace('*', "aa").parse::<PackageName>()?;
+            RuleTrigger::PackageLike(PathGlob::parse(&format!("/{text}"))?)
+        } else {
+            RuleTrigger::Package(text.parse()?)
+        }))
+    }
+}
+
+/// A pattern of paths or, without a slash in front, of sonames.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct IgnoreGlob(ArchGlob);
+
+impl TryFrom<String> for IgnoreGlob {
+    type Error = WordError;
+
+    fn try_from(text: String) -> Result<Self, WordError> {
+        let rooted = if text.starts_with('/') { text } else { format!("/{text}") };
+        ArchGlob::try_from(rooted).map(Self)
+    }
 }
 
 /// What makes a rule fire.
@@ -56,10 +106,15 @@ pub struct RuleWhen {
     /// A kept file's path matches one of these.
     #[serde(default)]
     pub path: Vec<ArchGlob>,
-    /// A file of one of these packages is kept.
+    /// The template names one of these packages, or a file of one is kept; `*` stands for
+    /// anything.
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
-    pub package: Vec<PackageName>,
+    pub package: Vec<PackageWord>,
+    /// Packages whose files do not fire it, whatever they import.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub except: Vec<PackageName>,
 }
 
 /// Why the rules cannot be used.
@@ -107,8 +162,8 @@ impl RuleError {
             Self::Text(error) => error.hint(),
             Self::Twice { .. } => Some("give one of them another name".to_owned()),
             Self::Idle { .. } => Some(
-                "a rule has `when` with import, needs, path or package, and asks for libraries \
-                 or include"
+                "a rule has `when` with import, needs, path or package, and one of libraries, \
+                 include or optional (with or without packages), notes, generate and ignore"
                     .to_owned(),
             ),
             Self::Pattern { .. } => None,
@@ -136,30 +191,36 @@ pub fn read_rules<'a>(
 }
 
 fn rule(file: &str, entry: RuleEntry, arch: Arch) -> Result<Rule, RuleError> {
-    let RuleEntry { name, because, when, libraries, packages, include } = entry;
-    let globs = |globs: Vec<ArchGlob>| {
+    let wrong = |error: GlobError| RuleError::Pattern {
+        file: file.to_owned(),
+        name: entry.name.clone(),
+        source: error.into(),
+    };
+    let globs = |globs: &[ArchGlob]| {
         let on_arch: Result<Vec<_>, _> = globs.iter().map(|glob| glob.for_arch(arch)).collect();
-        on_arch.map_err(|error| RuleError::Pattern {
-            file: file.to_owned(),
-            name: name.clone(),
-            source: error.into(),
-        })
+        on_arch.map_err(wrong)
     };
     let mut triggers: Vec<RuleTrigger> = Vec::new();
-    triggers.extend(when.import.into_iter().map(RuleTrigger::Import));
-    triggers.extend(when.needs.into_iter().map(RuleTrigger::Needs));
-    triggers.extend(globs(when.path)?.into_iter().map(RuleTrigger::Path));
-    triggers.extend(when.package.into_iter().map(RuleTrigger::Package));
-    let effect =
-        RuleEffect { libraries, packages, include: globs(include)?, ..RuleEffect::default() };
+    triggers.extend(entry.when.import.iter().cloned().map(RuleTrigger::Import));
+    triggers.extend(entry.when.needs.iter().cloned().map(RuleTrigger::Needs));
+    triggers.extend(globs(&entry.when.path)?.into_iter().map(RuleTrigger::Path));
+    triggers.extend(entry.when.package.iter().map(|word| word.0.clone()));
+    let ignore: Vec<ArchGlob> = entry.ignore.iter().map(|glob| glob.0.clone()).collect();
+    let (include, optional) = (globs(&entry.include)?, globs(&entry.optional)?);
+    let ignore = globs(&ignore)?;
+    let RuleEntry { name, because, libraries, packages, notes, generate, .. } = entry;
     let idle = |what| RuleError::Idle { file: file.to_owned(), name: name.clone(), what };
     if triggers.is_empty() {
         return Err(idle("never fires"));
     }
-    if effect.libraries.is_empty() && effect.include.is_empty() {
+    if include.is_empty() && optional.is_empty() && !packages.is_empty() {
+        return Err(idle("names packages but no files of them"));
+    }
+    let effect = RuleEffect { libraries, packages, include, optional, notes, generate, ignore };
+    if effect == RuleEffect::default() {
         return Err(idle("asks for nothing"));
     }
-    Ok(Rule { name, because, triggers, effect })
+    Ok(Rule { name, because, triggers, except: entry.when.except, effect })
 }
 
 #[cfg(test)]
@@ -186,6 +247,7 @@ mod tests {
                 RuleTrigger::Import("iconv_open".to_owned()),
                 RuleTrigger::Path(glob("/usr/lib/aarch64-linux-gnu/*.so")),
             ],
+            except: Vec::new(),
             effect: RuleEffect {
                 libraries: Vec::new(),
                 packages: vec!["libc6".parse().unwrap()],

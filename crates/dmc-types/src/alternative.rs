@@ -21,3 +21,10 @@ pub struct Alternative {
     /// Link, name and path of each slave, which follow the candidate that was chosen.
     pub slaves: Vec<(ImagePath, String, ImagePath)>,
 }
+
+impl Alternative {
+    /// The links outside `/etc/alternatives` that this candidate and its slaves have.
+    pub fn links(&self) -> impl Iterator<Item = &ImagePath> {
+        std::iter::once(&self.link).chain(self.slaves.iter().map(|(link, ..)| link))
+    }
+}

@@ -4,7 +4,7 @@
 //! more files, for something to be generated, or says that something does not matter; the closure
 //! records the rule's name as the reason.
 
-use crate::{PackageName, PathGlob, SoName};
+use crate::{ImagePath, PackageName, PathGlob, SoName};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -17,6 +17,8 @@ pub struct Rule {
     pub because: String,
     /// It fires when any of these does.
     pub triggers: Vec<RuleTrigger>,
+    /// Packages whose files do not fire it.
+    pub except: Vec<PackageName>,
     /// What it asks for.
     pub effect: RuleEffect,
 }
@@ -30,8 +32,23 @@ pub enum RuleTrigger {
     Needs(SoName),
     /// A kept file's path matches.
     Path(PathGlob),
-    /// A file of this package is kept.
+    /// The template names this package, or a file of it is kept.
     Package(PackageName),
+    /// The same for all packages whose name, with a slash in front, matches.
+    PackageLike(PathGlob),
+}
+
+impl RuleTrigger {
+    /// Whether it fires for a package.
+    pub fn is_for_package(&self, package: &PackageName) -> bool {
+        match self {
+            Self::Package(name) => name == package,
+            Self::PackageLike(glob) => {
+                ImagePath::parse(format!("/{package}")).is_ok_and(|name| glob.matches(&name))
+            }
+            Self::Import(_) | Self::Needs(_) | Self::Path(_) => false,
+        }
+    }
 }
 
 /// What a rule asks for.
@@ -43,6 +60,8 @@ pub struct RuleEffect {
     pub packages: Vec<PackageName>,
     /// Patterns of files to keep. `{triplet}` has been replaced.
     pub include: Vec<PathGlob>,
+    /// The same, but there need not be such files.
+    pub optional: Vec<PathGlob>,
     /// Sentences for the user, told once an image.
     pub notes: Vec<String>,
     /// What assembly is to make.

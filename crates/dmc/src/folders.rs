@@ -1,4 +1,4 @@
-//! Templates in folders of the machine.
+//! Templates and rules in folders of the machine.
 
 use crate::error::CommandError;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -19,6 +19,23 @@ pub(crate) fn read_templates(place: &Utf8Path) -> Result<Vec<TemplateFolder>, Co
         }
     }
     Ok(folders)
+}
+
+/// The files of rules in a folder: name and text of each.
+pub(crate) fn read_rules(place: &Utf8Path) -> Result<Vec<(String, Vec<u8>)>, CommandError> {
+    if !place.is_dir() {
+        return Err(CommandError::usage(format!("there is no folder `{place}`"))
+            .hint("check `rules` in the configuration"));
+    }
+    let mut rules = Vec::new();
+    for (name, _) in entries(place)? {
+        let path = place.join(&name);
+        if path.extension() == Some("toml") {
+            let bytes = std::fs::read(&path).map_err(|error| unreadable(&path, &error))?;
+            rules.push((path.to_string(), bytes));
+        }
+    }
+    Ok(rules)
 }
 
 fn collect(

@@ -99,7 +99,7 @@ pub(crate) fn settings(args: &Args, env: &Environment) -> Result<Settings, Comma
     let folders = template_folders(args, env)?;
     Ok(Settings {
         catalog: if args.tools { Catalog::with_tools(folders) } else { Catalog::read(folders) },
-        rules: embedded::rules().into_iter().map(|(name, text)| (name, text.to_vec())).collect(),
+        rules: rules(&conf)?,
         verify: embedded::verify().to_owned(),
         scripts: embedded::scripts().to_owned(),
         keyrings: embedded::keyrings(),
@@ -115,6 +115,17 @@ pub(crate) fn settings(args: &Args, env: &Environment) -> Result<Settings, Comma
         accept_rollback: args.accept_rollback.iter().cloned().collect(),
         conf,
     })
+}
+
+/// The rules of the folder that the configuration names, else the shipped ones.
+fn rules(conf: &Conf) -> Result<Vec<(String, Vec<u8>)>, CommandError> {
+    match &conf.rules {
+        Some(folder) => crate::folders::read_rules(Utf8Path::new(folder)),
+        None => {
+            let shipped = embedded::rules().into_iter();
+            Ok(shipped.map(|(name, text)| (name, text.to_vec())).collect())
+        }
+    }
 }
 
 fn arch(name: &str) -> Result<Arch, CommandError> {

@@ -32,6 +32,8 @@ pub enum WalkError {
         packages: Vec<PackageName>,
         /// Who asked.
         by: Edge,
+        /// Files that may have been meant.
+        similar: Vec<ImagePath>,
     },
     /// A library is in none of the packages that the needing one depends on.
     #[error("no package ships `{library}`, needed by `{by}` on {arch}")]
@@ -103,6 +105,9 @@ impl WalkError {
                 "check `roots` and `packages` of the template".to_owned()
             }
             Self::MissingRoot { similar, .. } => format!("these packages do ship {}", list(similar)),
+            Self::NothingMatches { similar, .. } if !similar.is_empty() => {
+                format!("correct the pattern; did you mean {}?", list(similar))
+            }
             Self::NothingMatches { .. } => {
                 "correct the pattern, or name the package that ships such files under `packages`".to_owned()
             }
@@ -155,12 +160,12 @@ impl Walk {
             }
             (_, Want::Package(package)) => WalkError::NoPackage { package: package.clone(), arch },
             (Task::Root { path, packages, .. }, _) => WalkError::MissingRoot {
-                similar: self.similar(&path),
+                similar: self.similar(&path.to_string()),
                 path,
                 arch,
                 packages: packages.to_vec(),
             },
-            (_, Want::Path(path)) => WalkError::NoFile {
+            (_, Want::Path(path) | Want::File(path)) => WalkError::NoFile {
                 path: path.clone(),
                 edge: Edge { kind: EdgeKind::LinkTarget, from: None },
                 arch,

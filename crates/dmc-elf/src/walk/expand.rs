@@ -2,11 +2,10 @@
 
 use super::need::{Need, Task, Want};
 use super::{Walk, WalkError};
-use crate::closure::{Edge, EdgeKind, Kept};
+use crate::closure::{Edge, EdgeKind, Kept, Note};
 use crate::search::{self, Loaded, Search};
 use dmc_types::{
-    DlopenPriority, ElfFacts, EntryKind, ImagePath, Nature, PackageName, Rule, RuleTrigger,
-    Shebang, SoName,
+    DlopenPriority, ElfFacts, EntryKind, ImagePath, Nature, PackageName, Rule, RuleTrigger, SoName,
 };
 use std::sync::Arc;
 
@@ -24,15 +23,12 @@ impl Walk {
             return Ok(());
         }
         self.meet(path, package);
-        self.fire(
-            path,
-            package,
-            |when| matches!(when, RuleTrigger::Path(glob) if glob.matches(path)),
-        );
+        let by_path = |when: &_| matches!(when, RuleTrigger::Path(glob) if glob.matches(path));
+        self.fire(Some(path), package, by_path);
         match kept.file().map(|file| &file.nature) {
             Some(Nature::Elf(elf)) => self.expand_elf(path, package, elf, edge),
             Some(Nature::Script(shebang)) => {
-                self.expand_script(path, package, shebang);
+                self.expand_script(path, Some(package), shebang);
                 Ok(())
             }
             Some(Nature::BrokenElf(why)) => Err(WalkError::BrokenElf {
@@ -48,11 +44,7 @@ impl Walk {
     pub(super) fn meet(&mut self, path: &ImagePath, package: &PackageName) {
         if self.licensed.insert(package.clone()) {
             self.queue.push_back(Task::Licence(package.clone()));
-            self.fire(
-                path,
-                package,
-                |when| matches!(when, RuleTrigger::Package(name) if name == package),
-            );
+            self.fire(Some(path), package, |when| when.is_for_package(package));
         }
     }
 
@@ -76,7 +68,7 @@ impl Walk {
         }
         if let Some(interp) = elf.interp.as_deref().and_then(|interp| ImagePath::parse(interp).ok())
         {
-            self.need_path(path, package, &interp, EdgeKind::Interp);
+            self.need_path(path, Some(package), &interp, EdgeKind::Interp);
         }
         self.expand_needed(path, package, elf)?;
         for note in elf.dlopen.iter().filter(|note| note.priority > DlopenPriority::Suggested) {
@@ -86,11 +78,8 @@ impl Walk {
             let hard = note.priority == DlopenPriority::Required;
             self.need_library(path, names, EdgeKind::Dlopen(feature), hard);
         }
-        self.fire(path, package, |when| match when {
-            RuleTrigger::Import(symbol) => elf.import(symbol).is_some(),
-            RuleTrigger::Needs(soname) => elf.needed.iter().any(|needed| needed == soname.as_str()),
-            RuleTrigger::Path(_) | RuleTrigger::Package(_) => false,
-        });
+        self.fire(Some(path), package, |when| fires_for_elf(when, elf));
+        self.note_strings(path, package, elf);
         Ok(())
     }
 
@@ -104,7 +93,7 @@ impl Walk {
             let kind = EdgeKind::Needed(needed.clone());
             match (needed.parse::<SoName>(), ImagePath::parse(needed)) {
                 (Ok(soname), _) => self.need_library(path, vec![soname], kind, true),
-                (_, Ok(file)) => self.need_path(path, package, &file, kind),
+                (_, Ok(file)) => self.need_path(path, Some(package), &file, kind),
                 _ => {
                     let why = format!(
                         "it needs a library by the impossible name `{}`",
@@ -121,24 +110,17 @@ impl Walk {
         Ok(())
     }
 
-    fn expand_script(&mut self, path: &ImagePath, package: &PackageName, shebang: &Shebang) {
-        let Ok(interpreter) = ImagePath::parse(&shebang.interpreter) else {
-            return;
-        };
-        if interpreter.file_name() == b"env"
-            && let Some(program) = shebang.argument.as_deref().and_then(env_program)
-            && let Ok(program) = ImagePath::parse([b"/usr/bin/", program].concat())
-        {
-            self.need_path(path, package, &program, EdgeKind::Shebang);
-        }
-        self.need_path(path, package, &interpreter, EdgeKind::Shebang);
-    }
-
-    fn need_path(&mut self, from: &ImagePath, by: &PackageName, path: &ImagePath, kind: EdgeKind) {
+    pub(super) fn need_path(
+        &mut self,
+        from: &ImagePath,
+        by: Option<&PackageName>,
+        path: &ImagePath,
+        kind: EdgeKind,
+    ) {
         self.queue.push_back(Task::Keep {
             path: path.clone(),
             edge: Edge { kind, from: Some(from.clone()) },
-            by: Some(by.clone()),
+            by: by.cloned(),
         });
     }
 
@@ -148,10 +130,11 @@ impl Walk {
         }
     }
 
-    /// Applies each rule that has a trigger which `fires`, once a rule and package.
-    fn fire(
+    /// Applies each rule that has a trigger which `fires`, once a rule and package. `path` is the
+    /// kept file that fires it; none for a package that the template names.
+    pub(super) fn fire(
         &mut self,
-        path: &ImagePath,
+        path: Option<&ImagePath>,
         package: &PackageName,
         fires: impl Fn(&RuleTrigger) -> bool,
     ) {
@@ -159,15 +142,22 @@ impl Walk {
             .rules
             .iter()
             .enumerate()
+            .filter(|(_, rule)| !rule.except.contains(package))
             .filter(|(_, rule)| rule.triggers.iter().any(&fires))
             .map(|(at, rule)| (at, rule.clone()))
             .collect();
         for (at, rule) in rules {
+            for text in rule.effect.notes {
+                self.closure.notes.insert(Note::Rule { name: rule.name.clone(), text });
+            }
+            self.closure.generate.extend(rule.effect.generate);
             let kind = EdgeKind::Rule(rule.name.clone());
             for library in rule.effect.libraries {
-                self.need_library(path, vec![library], kind.clone(), true);
+                if let Some(path) = path {
+                    self.need_library(path, vec![library], kind.clone(), true);
+                }
             }
-            if rule.effect.include.is_empty() || !self.fired.insert((at, package.clone())) {
+            if !self.fired.insert((at, package.clone())) {
                 continue;
             }
             let packages: Arc<[PackageName]> = if rule.effect.packages.is_empty() {
@@ -175,9 +165,13 @@ impl Walk {
             } else {
                 rule.effect.packages.into()
             };
-            for glob in rule.effect.include {
-                let edge = Edge { kind: kind.clone(), from: Some(path.clone()) };
-                self.queue.push_back(Task::Include { glob, packages: Arc::clone(&packages), edge });
+            let certain = rule.effect.include.into_iter().map(|glob| (glob, false));
+            for (glob, optional) in
+                certain.chain(rule.effect.optional.into_iter().map(|glob| (glob, true)))
+            {
+                let edge = Edge { kind: kind.clone(), from: path.cloned() };
+                let packages = Arc::clone(&packages);
+                self.queue.push_back(Task::Include { glob, packages, edge, optional });
             }
         }
     }
@@ -247,10 +241,11 @@ impl Walk {
     }
 }
 
-/// The program that `env` starts, from the one argument of a script's first line.
-fn env_program(argument: &[u8]) -> Option<&[u8]> {
-    let mut words = argument.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-    words
-        .find(|word| !word.starts_with(b"-") && !word.contains(&b'='))
-        .filter(|word| !word.contains(&b'/'))
+/// Whether what an ELF file imports or needs makes a rule fire.
+pub(super) fn fires_for_elf(when: &RuleTrigger, elf: &ElfFacts) -> bool {
+    match when {
+        RuleTrigger::Import(symbol) => elf.import(symbol).is_some(),
+        RuleTrigger::Needs(soname) => elf.needed.iter().any(|needed| needed == soname.as_str()),
+        RuleTrigger::Path(_) | RuleTrigger::Package(_) | RuleTrigger::PackageLike(_) => false,
+    }
 }

@@ -9,22 +9,27 @@
 mod error;
 mod expand;
 mod need;
+mod script;
+mod soft;
 
 pub use error::WalkError;
-pub use need::{Answer, Need, Want};
+pub use need::{Answer, Brought, Need, Want};
 
 use crate::closure::{Closure, Edge, EdgeKind, Kept, Note, contents};
 use crate::universe::{Place, Universe};
 use dmc_types::{
-    Arch, EntryKind, FileFacts, ImagePath, Nature, PackageFacts, PackageName, PathGlob, Rule,
-    Shebang,
+    Arch, EntryKind, FileFacts, ImagePath, Nature, PackageName, PathGlob, Rule, Shebang,
 };
 use need::Task;
+use soft::Soft;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// Where base-files keeps licence texts that copyright files refer to (Debian Policy 12.5).
 const COMMON_LICENSES: &str = "/usr/share/common-licenses";
+
+/// From which Jaro-Winkler similarity on two paths count as spelt nearly alike.
+const ALIKE: f64 = 0.93;
 
 /// What a walk starts from: one template, seen for one architecture.
 #[derive(Debug, Clone)]
@@ -61,6 +66,12 @@ pub struct Walk {
     waiting: Vec<(Need, Task)>,
     fired: BTreeSet<(usize, PackageName)>,
     licensed: BTreeSet<PackageName>,
+    /// Edges that count if something is there, looked at when nothing else is open.
+    soft: Vec<Soft>,
+    /// Paths that were asked for once, with the package in whose dependencies.
+    asked: BTreeSet<(PackageName, ImagePath)>,
+    /// Soname-like strings of kept files.
+    sonames: Vec<(ImagePath, Vec<String>)>,
     /// The packages that the last `advance` had at hand.
     seen: BTreeSet<PackageName>,
 }
@@ -79,7 +90,10 @@ impl Walk {
             edge: Edge { kind: EdgeKind::Included(glob.as_str().to_owned()), from: None },
             glob,
             packages: Arc::clone(&packages),
+            optional: false,
         }));
+        queue.extend(packages.iter().cloned().map(Task::Named));
+        queue.extend(start.scripts.into_iter().map(|(path, line)| Task::Script { path, line }));
         Self {
             arch: start.arch,
             exclude: start.exclude,
@@ -90,6 +104,9 @@ impl Walk {
             waiting: Vec::new(),
             fired: BTreeSet::new(),
             licensed: BTreeSet::new(),
+            soft: Vec::new(),
+            asked: BTreeSet::new(),
+            sonames: Vec::new(),
             seen: BTreeSet::new(),
         }
     }
@@ -99,7 +116,23 @@ impl Walk {
     pub fn advance(&mut self) -> Result<Vec<Need>, WalkError> {
         self.queue.extend(self.waiting.drain(..).map(|(_, task)| task));
         self.seen = self.universe.packages().iter().map(|facts| facts.package.clone()).collect();
-        let mut waiting: Vec<(Need, Task)> = Vec::new();
+        loop {
+            let mut needs = self.follow()?;
+            if needs.is_empty() {
+                // Whatever must be there is: what may be there is looked for among it.
+                needs = self.soften()?;
+            }
+            if !needs.is_empty() && self.queue.is_empty() {
+                return Ok(needs);
+            }
+            if self.queue.is_empty() {
+                return self.check_clashes().map(|()| Vec::new());
+            }
+        }
+    }
+
+    /// Does what is queued. Returns what that waits for, each need once.
+    fn follow(&mut self) -> Result<Vec<Need>, WalkError> {
         // Roots and patterns look into all named packages, so these come first.
         let loads = self.queue.iter().any(|task| match task {
             Task::Load(package) => !self.universe.holds(package),
@@ -107,14 +140,13 @@ impl Walk {
         });
         while let Some(task) = self.queue.pop_front() {
             if loads && !matches!(task, Task::Load(_)) {
-                waiting.push((Need::nothing(), task));
+                self.waiting.push((Need::nothing(), task));
                 continue;
             }
             if let Some(need) = self.step(&task)? {
-                waiting.push((need, task));
+                self.waiting.push((need, task));
             }
         }
-        self.waiting = waiting;
         let mut needs: Vec<Need> = Vec::new();
         for (need, _) in self.waiting.iter().filter(|(need, _)| !need.is_nothing()) {
             if !needs.contains(need) {
@@ -129,17 +161,22 @@ impl Walk {
     pub fn answer(&mut self, need: &Need, answer: Answer) -> Result<(), WalkError> {
         match answer {
             Answer::Later => Ok(()),
-            Answer::Package { facts, alternatives } if !self.seen.contains(&facts.package) => {
-                self.universe.admit(facts, alternatives);
+            Answer::Package(brought) if !self.seen.contains(&brought.facts.package) => {
+                for path in self.universe.admit(brought) {
+                    self.keep_anew(&path);
+                }
                 Ok(())
             }
             // The need arose although this package was at hand.
-            Answer::Package { .. } | Answer::Nowhere => self.give_up(need),
+            Answer::Package(_) | Answer::Nowhere => self.give_up(need),
         }
     }
 
     /// The result, once [`Self::advance`] needs nothing more.
     pub fn finish(mut self) -> Closure {
+        self.keep_alternatives();
+        self.note_open_sonames();
+        self.note_unresolved_paths();
         for facts in self.universe.packages() {
             self.closure.packages.insert(facts.package.clone(), Arc::clone(facts));
         }
@@ -181,10 +218,20 @@ impl Walk {
                 hard: true,
             })),
             Task::Root { path, kind, packages } => self.root(path, kind, packages),
-            Task::Include { glob, packages, edge } => self.include(glob, packages, edge),
+            Task::Include { glob, packages, edge, optional } => {
+                self.include(glob, packages, edge, *optional)
+            }
+            Task::Named(package) => {
+                self.fire(None, package, |when| when.is_for_package(package));
+                Ok(None)
+            }
             Task::Keep { path, edge, by } => self.keep(path, edge, by.as_ref()),
             Task::Library { names, from, kind, hard } => self.library(names, from, kind, *hard),
             Task::Licence(package) => self.licence(package),
+            Task::Script { path, line } => {
+                self.expand_script(path, None, line);
+                Ok(None)
+            }
         }
     }
 
@@ -202,7 +249,7 @@ impl Walk {
                     path: path.clone(),
                     arch: self.arch,
                     packages: packages.to_vec(),
-                    similar: self.similar(path),
+                    similar: self.similar(&path.to_string()),
                 });
             };
             return Ok(Some(Need { by: Some(by), want: Want::Path(found.path), hard: true }));
@@ -226,6 +273,7 @@ impl Walk {
         glob: &PathGlob,
         packages: &[PackageName],
         edge: &Edge,
+        optional: bool,
     ) -> Result<Option<Need>, WalkError> {
         let mut matched = Vec::new();
         for package in packages {
@@ -241,12 +289,13 @@ impl Walk {
                     .filter(|path| glob.matches(path) && !path.is_root() && !path.is_usr_alias()),
             );
         }
-        if matched.is_empty() {
+        if matched.is_empty() && !optional {
             return Err(WalkError::NothingMatches {
                 glob: glob.as_str().to_owned(),
                 arch: self.arch,
                 packages: packages.to_vec(),
                 by: edge.clone(),
+                similar: self.similar(glob.as_str()),
             });
         }
         matched.retain(|path| !self.is_excluded(path));
@@ -283,8 +332,9 @@ impl Walk {
     fn keep_links(&mut self, links: &[ImagePath], edge: &Edge) -> Result<Edge, WalkError> {
         let mut edge = edge.clone();
         for link in links {
-            if let Some(place) = self.universe.lookup_exact(link) {
-                self.keep_entry(link, place, edge)?;
+            match self.universe.lookup_exact(link) {
+                Some(place) => self.keep_entry(link, place, edge)?,
+                None => self.keep_alternative(link, &edge),
             }
             edge = Edge { kind: EdgeKind::LinkTarget, from: Some(link.clone()) };
         }
@@ -299,16 +349,28 @@ impl Walk {
             return Ok(());
         }
         let owner = Arc::clone(self.universe.owner(place));
-        if let Some(other) = self.universe.clash(path) {
-            return Err(WalkError::Clash {
-                path: path.clone(),
-                packages: [owner.package.clone(), other.clone()],
-            });
-        }
         let mut kept = Kept::new(owner, place.entry());
         kept.reasons.push(edge.clone());
         self.closure.files.insert(path.clone(), kept.clone());
         self.expand(path, &kept, &edge)
+    }
+
+    /// Forgets a kept file in whose place a package that was just taken in puts its own, and keeps
+    /// that one.
+    fn keep_anew(&mut self, path: &ImagePath) {
+        for edge in self.closure.files.remove(path).map(|kept| kept.reasons).unwrap_or_default() {
+            self.queue.push_back(Task::Keep { path: path.clone(), edge, by: None });
+        }
+    }
+
+    /// An error where packages disagree about a kept file, whichever came first.
+    fn check_clashes(&self) -> Result<(), WalkError> {
+        match self.universe.clashes().find(|(path, _)| self.closure.files.contains_key(*path)) {
+            Some((path, packages)) => {
+                Err(WalkError::Clash { path: path.clone(), packages: packages.clone() })
+            }
+            None => Ok(()),
+        }
     }
 
     fn owner_of(&self, path: &ImagePath) -> Option<PackageName> {
@@ -362,16 +424,28 @@ impl Walk {
         files.find(|(_, kept)| kept.package().package == *package).map(|(path, _)| path.clone())
     }
 
-    /// Paths with the same last part in the packages at hand.
-    fn similar(&self, path: &ImagePath) -> Vec<ImagePath> {
-        let entries =
-            self.universe.packages().iter().flat_map(|facts: &Arc<PackageFacts>| &facts.entries);
-        let mut similar: Vec<ImagePath> = entries
-            .filter(|entry| entry.path.file_name() == path.file_name())
-            .filter(|entry| !matches!(entry.kind, EntryKind::Directory))
-            .map(|entry| entry.path.merged_usr())
+    /// Paths with the same last part in the packages at hand, or else those spelt nearly so.
+    fn similar(&self, wanted: &str) -> Vec<ImagePath> {
+        let name = wanted.rsplit('/').next().unwrap_or_default();
+        let mut similar: Vec<(bool, f64, ImagePath)> = Vec::new();
+        for entry in self.universe.packages().iter().flat_map(|facts| &facts.entries) {
+            let path = entry.path.merged_usr();
+            let same = path.file_name() == name.as_bytes();
+            let likeness = strsim::jaro_winkler(wanted, &path.to_string());
+            if !matches!(entry.kind, EntryKind::Directory) && (same || likeness > ALIKE) {
+                similar.push((same, likeness, path));
+            }
+        }
+        similar.sort_by(|one, other| {
+            let order = other.0.cmp(&one.0).then(other.1.total_cmp(&one.1));
+            order.then_with(|| one.2.cmp(&other.2))
+        });
+        let only_same = similar.first().is_some_and(|(same, ..)| *same);
+        let mut similar: Vec<ImagePath> = similar
+            .into_iter()
+            .filter(|(same, ..)| *same || !only_same)
+            .map(|(.., path)| path)
             .collect();
-        similar.sort();
         similar.dedup();
         similar.truncate(5);
         similar

@@ -1,8 +1,8 @@
 use super::*;
 use crate::closure::EdgeKind;
 use dmc_types::{
-    DlopenNote, DlopenPriority, ElfFacts, Entry, FileFacts, Import, RuleEffect, RuleTrigger,
-    Sha256, Shebang,
+    Alternative, DlopenNote, DlopenPriority, ElfFacts, Entry, FileFacts, Import, PackageFacts,
+    RuleEffect, RuleTrigger, Sha256, Shebang,
 };
 use std::collections::BTreeMap;
 
@@ -87,8 +87,9 @@ fn walk(start: Start, archive: &[Arc<PackageFacts>]) -> Result<Closure, WalkErro
             return Ok(walk.finish());
         }
         for need in needs {
-            let found = archive.iter().find(|facts| need.want.is_met_by(facts, Arch::Amd64));
-            let answer = found.map_or(Answer::Nowhere, |facts| Answer::package(Arc::clone(facts)));
+            let brought = archive.iter().map(|facts| Brought::plain(Arc::clone(facts)));
+            let found = brought.into_iter().find(|one| need.want.is_met_by(one, Arch::Amd64));
+            let answer = found.map_or(Answer::Nowhere, Answer::Package);
             walk.answer(&need, answer)?;
         }
     }
@@ -184,6 +185,7 @@ fn a_rule_fires_for_an_imported_symbol() {
         name: "thread-exit".into(),
         because: "libc opens it".into(),
         triggers: vec![RuleTrigger::Import("pthread_exit".into())],
+        except: vec![],
         effect: RuleEffect {
             libraries: vec!["libgcc_s.so.1".parse().unwrap()],
             ..RuleEffect::default()
@@ -352,4 +354,228 @@ fn keeps_better_builds_of_a_library_beside_the_baseline() {
     let alone = [Arc::clone(&archive[0]), package("libx1", &[(&better, library())])];
     let refused = walk(start(&["prog"], &["/usr/bin/prog"]), &alone);
     assert!(matches!(refused, Err(WalkError::NoLibrary { .. })), "{refused:?}");
+}
+
+fn rule(name: &str, trigger: RuleTrigger, effect: RuleEffect) -> Rule {
+    Rule {
+        name: name.to_owned(),
+        because: "…".to_owned(),
+        triggers: vec![trigger],
+        except: vec![],
+        effect,
+    }
+}
+
+fn naming(paths: &[&str], sonames: &[&str]) -> EntryKind {
+    elf(&[], |facts| {
+        facts.paths = paths.iter().map(ToString::to_string).collect();
+        facts.sonames = sonames.iter().map(ToString::to_string).collect();
+    })
+}
+
+#[test]
+fn paths_in_read_only_data_count_where_they_name_a_file() {
+    let named =
+        ["/usr/share/x/a", "/usr/share/x", "/usr/share/link", "/etc/none", "/usr/share/y/b"];
+    let archive = [
+        package(
+            "prog",
+            &[
+                ("/usr/bin/prog", naming(&named, &[])),
+                ("/usr/share/x", EntryKind::Directory),
+                ("/usr/share/x/a", data()),
+                ("/usr/share/x/c", data()),
+                ("/usr/share/link", link("x/c")),
+            ],
+        ),
+        package(
+            "y-data",
+            &[("/usr/share/y/b", naming(&["/usr/share/y/z"], &[])), ("/usr/share/y/z", data())],
+        ),
+    ];
+    let roots = start(&["prog"], &["/usr/bin/prog"]);
+    let closure = walk(roots.clone(), &archive).unwrap();
+    let wanted = [
+        "/usr/bin/prog",
+        "/usr/share/link",
+        "/usr/share/x/a",
+        "/usr/share/x/c",
+        "/usr/share/y/b",
+        "/usr/share/y/z",
+    ];
+    assert_eq!(kept(&closure), wanted);
+    assert_eq!(
+        closure.files[&path("/usr/share/x/a")].reasons[0].to_string(),
+        "path in its read-only data"
+    );
+    let open: Vec<_> =
+        closure.unresolved[&name("prog")].iter().map(|(path, _)| path.to_string()).collect();
+    assert_eq!(open, ["/etc/none", "/usr/share/x"]);
+
+    let excluded =
+        Start { exclude: vec![PathGlob::parse("/usr/share/{x,y}/**").unwrap()], ..roots.clone() };
+    assert_eq!(
+        kept(&walk(excluded, &archive).unwrap()),
+        ["/usr/bin/prog", "/usr/share/link", "/usr/share/x/c"]
+    );
+
+    let ignore = vec![PathGlob::parse("/usr/share/**").unwrap()];
+    let effect = RuleEffect { ignore, ..RuleEffect::default() };
+    let rules = vec![rule("quiet", RuleTrigger::Package(name("prog")), effect)];
+    assert_eq!(kept(&walk(Start { rules, ..roots }, &archive).unwrap()), ["/usr/bin/prog"]);
+}
+
+#[test]
+fn names_of_libraries_that_nothing_resolves_are_told() {
+    let library = elf(&[], |facts| facts.soname = Some("libreal.so.2".into()));
+    let files = [
+        (
+            "/usr/bin/prog",
+            naming(&[], &["libreal.so.2", "libno.so.1", "libfile.so.3", "libknown.so.1"]),
+        ),
+        ("/usr/lib/libother.so", library),
+        ("/usr/lib/libfile.so.3", data()),
+    ];
+    let ignore = vec![PathGlob::parse("/libknown.so.*").unwrap()];
+    let effect = RuleEffect { ignore, notes: vec!["Told.".into()], ..RuleEffect::default() };
+    let rules =
+        vec![rule("known", RuleTrigger::PackageLike(PathGlob::parse("/pr*").unwrap()), effect)];
+    let roots = ["/usr/bin/prog", "/usr/lib/libother.so", "/usr/lib/libfile.so.3"];
+    let closure =
+        walk(Start { rules, ..start(&["prog"], &roots) }, &[package("prog", &files)]).unwrap();
+    let notes: Vec<String> = closure.notes.iter().map(ToString::to_string).collect();
+    assert!(
+        notes.contains(&"`/usr/bin/prog` names libno.so.1, which is not in the image".to_owned())
+    );
+    assert!(notes.contains(&"Told. (rule known)".to_owned()));
+    assert_eq!(notes.iter().filter(|note| note.contains("which is not in the image")).count(), 1);
+}
+
+#[test]
+fn execline_scripts_bring_the_programs_that_they_run() {
+    let line = |words: &[&str]| Shebang {
+        interpreter: b"/usr/bin/execlineb".to_vec(),
+        argument: None,
+        words: words.iter().map(ToString::to_string).collect(),
+    };
+    let bin = "/usr/lib/execline/bin";
+    let (cd, cd_itself, interpreter) =
+        (format!("{bin}/cd"), format!("{bin}/execline-cd"), format!("{bin}/execlineb"));
+    let wrapper = Shebang { interpreter: interpreter.clone().into_bytes(), ..line(&[]) };
+    let archive = [
+        package("prog", &[("/usr/sbin/prog", elf(&[], |_| {})), ("/usr/share/prog/sql", data())]),
+        package(
+            "execline",
+            &[
+                ("/usr/bin/execlineb", file(Nature::Script(wrapper))),
+                (&interpreter, elf(&[], |_| {})),
+                (&cd, link("execline-cd")),
+                (&cd_itself, elf(&[], |_| {})),
+            ],
+        ),
+    ];
+    let words = line(&["/usr/share/prog/sql", "cd", "mysql", "prog"]);
+    let start = Start {
+        scripts: vec![(path("/usr/lib/dmc/start"), words)],
+        ..start(&["prog", "execline"], &[])
+    };
+    let closure = walk(start, &archive).unwrap();
+    let wanted: Vec<&str> = [
+        "/usr/bin/execlineb",
+        &cd,
+        &cd_itself,
+        &interpreter,
+        "/usr/sbin/prog",
+        "/usr/share/prog/sql",
+    ]
+    .to_vec();
+    assert_eq!(kept(&closure), wanted);
+    let lost = Start { scripts: vec![(path("/start"), line(&[]))], ..self::start(&["prog"], &[]) };
+    assert!(matches!(walk(lost, &archive[..1]), Err(WalkError::NoFile { .. })));
+}
+
+fn brought(facts: Arc<PackageFacts>, alternatives: Vec<Alternative>, replaces: &[&str]) -> Brought {
+    Brought {
+        alternatives,
+        replaces: replaces.iter().map(|text| name(text)).collect(),
+        ..Brought::plain(facts)
+    }
+}
+
+fn walk_brought(start: Start, archive: &[Brought]) -> Result<Closure, WalkError> {
+    let mut walk = Walk::new(start);
+    loop {
+        let needs = walk.advance()?;
+        if needs.is_empty() {
+            return Ok(walk.finish());
+        }
+        for need in needs {
+            let found = archive.iter().find(|one| need.want.is_met_by(one, Arch::Amd64));
+            walk.answer(&need, found.cloned().map_or(Answer::Nowhere, Answer::Package))?;
+        }
+    }
+}
+
+#[test]
+fn the_package_that_replaces_wins_a_path_and_others_clash() {
+    let other = EntryKind::File(FileFacts {
+        size: 2,
+        digest: Sha256::from_bytes([2; 32]),
+        offset: 0,
+        nature: Nature::Data,
+    });
+    for (a, b, owner) in
+        [(&["bb"][..], &[][..], Some("aa")), (&[], &["aa"], Some("bb")), (&[], &[], None)]
+    {
+        for order in [["aa", "bb"], ["bb", "aa"]] {
+            let archive = [
+                brought(package("aa", &[("/x", data())]), vec![], a),
+                brought(package("bb", &[("/x", other.clone())]), vec![], b),
+            ];
+            match (walk_brought(start(&order, &["/x"]), &archive), owner) {
+                (Ok(closure), Some(owner)) => {
+                    assert_eq!(closure.files[&path("/x")].package().package, name(owner));
+                }
+                (Err(WalkError::Clash { .. }), None) => {}
+                (found, wanted) => panic!("{order:?}: {found:?}, not {wanted:?}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn alternatives_lead_to_the_candidate_of_the_highest_priority() {
+    let awk = |path_of: &str, priority| Alternative {
+        link: path("/usr/bin/awk"),
+        name: "awk".into(),
+        path: path(path_of),
+        priority,
+        slaves: vec![(path("/usr/bin/nawk"), "nawk".into(), path(path_of))],
+    };
+    let archive = [
+        brought(package("gawk", &[("/usr/bin/gawk", data())]), vec![awk("/usr/bin/gawk", 10)], &[]),
+        brought(package("mawk", &[("/usr/bin/mawk", data())]), vec![awk("/usr/bin/mawk", 5)], &[]),
+    ];
+    for (packages, roots, wanted) in [
+        (&["mawk"][..], &["/usr/bin/awk"][..], Some("/usr/bin/mawk")),
+        (&["mawk", "gawk"], &["/usr/bin/awk"], Some("/usr/bin/gawk")),
+        (&["mawk"], &["/usr/bin/mawk"], Some("/usr/bin/mawk")),
+        (&["mawk", "gawk"], &["/usr/bin/mawk"], None),
+    ] {
+        let closure = walk_brought(start(packages, roots), &archive).unwrap();
+        let half = closure.alternatives.get(&path("/etc/alternatives/awk"));
+        assert_eq!(half.map(|link| link.target.to_string()).as_deref(), wanted, "{roots:?}");
+        let link = closure.alternatives.get(&path("/usr/bin/awk"));
+        assert_eq!(link.is_some(), wanted.is_some());
+        assert!(wanted.is_none_or(|wanted| closure.files.contains_key(&path(wanted))));
+    }
+}
+
+#[test]
+fn a_pattern_that_matches_nothing_is_told_what_there_is() {
+    let files = [("/etc/nginx/mime.types", data())];
+    let include = vec![PathGlob::parse("/etc/nginx/mime.type").unwrap()];
+    let start = Start { include, ..start(&["nginx"], &[]) };
+    let error = walk(start, &[package("nginx", &files)]).unwrap_err();
+    assert!(error.hint().contains("did you mean `/etc/nginx/mime.types`?"), "{}", error.hint());
 }

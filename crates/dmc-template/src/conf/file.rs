@@ -14,6 +14,7 @@ pub(super) struct ConfFile {
     archs: Option<Vec<Arch>>,
     out: Option<String>,
     store: Option<String>,
+    rules: Option<String>,
     jobs: Option<u16>,
     connections: Option<u16>,
     mirror: Option<String>,
@@ -98,6 +99,7 @@ impl ConfFile {
         replace(&mut self.archs, later.archs);
         replace(&mut self.out, later.out);
         replace(&mut self.store, later.store);
+        replace(&mut self.rules, later.rules);
         replace(&mut self.jobs, later.jobs);
         replace(&mut self.connections, later.connections);
         replace(&mut self.mirror, later.mirror);
@@ -134,6 +136,7 @@ impl ConfFile {
             archs,
             out: need("out", self.out)?,
             store: full(self.store),
+            rules: full(self.rules),
             jobs: self.jobs,
             connections,
             mirror: full(self.mirror),
