@@ -283,10 +283,10 @@ mod tests {
           hint: give one of them another name
 
         conf/rules/x.toml: rule `a` never fires
-          hint: a rule has `when` with import, needs, path or package, and asks for libraries or include
+          hint: a rule has `when` with import, needs, path or package, and one of libraries, include or optional (with or without packages), notes, generate and ignore
 
         conf/rules/x.toml: rule `a` asks for nothing
-          hint: a rule has `when` with import, needs, path or package, and asks for libraries or include
+          hint: a rule has `when` with import, needs, path or package, and one of libraries, include or optional (with or without packages), notes, generate and ignore
 
         conf/rules/x.toml, line 4: unknown key `imports`
           4 | when = { imports = ["x"] }
