@@ -102,8 +102,12 @@ impl<'s> Check<'s, '_> {
 
     /// Where no host is known: nothing if any program can open it, else the plugin by itself.
     fn first_unfit(&self, plugin: ObjectId) -> Option<(ObjectId, Scope<'s>)> {
-        let fits = |host: &ObjectId| self.is_good(&self.opened(plugin, Some(*host)), Some(*host));
-        if self.programs.keys().any(fits) {
+        let alone = self.beside(plugin).is_empty();
+        let fits = |(host, scope): (&ObjectId, &Scope<'s>)| {
+            (!alone || self.loader.may_open(plugin, scope))
+                && self.is_good(&self.opened(plugin, Some(*host)), Some(*host))
+        };
+        if self.programs.iter().any(fits) {
             return None;
         }
         Some((plugin, self.opened(plugin, None)))

@@ -16,6 +16,9 @@ mod report;
 mod subject;
 mod tables;
 
+#[cfg(test)]
+mod tests;
+
 pub use report::{Counts, Finding, Problem, Report, Severity};
 pub use subject::{Item, ItemKind, Start, Subject};
 pub use tables::{TableError, Tables};

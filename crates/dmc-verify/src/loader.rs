@@ -173,6 +173,12 @@ impl<'s, 'a> Loader<'s, 'a> {
         &self.alone(object).scope.order
     }
 
+    /// Whether a scope has the symbols that an object does not bring. Cheap, and not the whole
+    /// truth: an image may hold hundreds of programs and of plugins.
+    pub(crate) fn may_open(&self, object: ObjectId, scope: &Scope<'s>) -> bool {
+        self.alone(object).flaws.unbound.iter().all(|import| self.defines(scope, import))
+    }
+
     /// Whether an object needs nothing but what it brings.
     pub(crate) fn is_complete(&self, object: ObjectId) -> bool {
         let alone = self.alone(object);
