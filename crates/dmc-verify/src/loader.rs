@@ -16,7 +16,7 @@ pub(crate) struct Loader<'s, 'a> {
     subject: &'s Subject<'a>,
     objects: Vec<Object<'s>>,
     by_path: BTreeMap<&'a ImagePath, ObjectId>,
-    /// Folders of `LD_LIBRARY_PATH`, where the image sets it.
+    /// Folders of `LD_LIBRARY_PATH`, where the image sets it, and of ld.so.cache.
     extra: Vec<ImagePath>,
 }
 
@@ -71,7 +71,9 @@ impl<'s, 'a> Loader<'s, 'a> {
         }
         let preferred = subject.start.environment.get("LD_LIBRARY_PATH").copied();
         let folders = preferred.unwrap_or_default().split([':', ';']);
-        let extra = folders.filter_map(|folder| ImagePath::parse(folder).ok()).collect();
+        let mut extra: Vec<ImagePath> =
+            folders.filter_map(|folder| ImagePath::parse(folder).ok()).collect();
+        extra.extend(cached_folders(subject));
         Self { subject, objects, by_path, extra }
     }
 
@@ -220,6 +222,23 @@ impl<'s, 'a> Loader<'s, 'a> {
         let first = import.library.as_deref().and_then(|library| scope.names.get(library));
         first.is_some_and(has) || scope.order.iter().any(has)
     }
+}
+
+/// The folders of ld.so.conf(5), which reach the loader through its cache alone.
+fn cached_folders(subject: &Subject) -> Vec<ImagePath> {
+    let there =
+        |path: &str| ImagePath::parse(path).is_ok_and(|path| subject.items.contains_key(&path));
+    if !there("/etc/ld.so.cache") {
+        return Vec::new();
+    }
+    let texts = subject.texts.iter().filter(|(path, _)| is_loader_conf(path));
+    let lines = texts.flat_map(|(_, text)| text.lines());
+    lines.filter_map(|line| ImagePath::parse(line.trim()).ok()).collect()
+}
+
+/// Whether ldconfig(8) reads this file.
+pub(crate) fn is_loader_conf(path: &ImagePath) -> bool {
+    path.as_bytes() == b"/etc/ld.so.conf" || path.as_bytes().starts_with(b"/etc/ld.so.conf.d/")
 }
 
 impl<'s> Scope<'s> {

@@ -85,6 +85,7 @@ impl Tables {
     /// Whether the text of a file is looked at.
     pub fn reads(&self, path: &ImagePath) -> bool {
         matches!(path.as_bytes(), b"/etc/passwd" | b"/etc/group")
+            || crate::loader::is_loader_conf(path)
             || self.account.iter().any(|account| any(&account.files, path))
     }
 }

@@ -257,6 +257,17 @@ fn a_library_is_found_where_the_loader_looks() {
     assert_eq!(at(runpath("/opt/far"), "/opt/far/libfar.so.1"), "");
     assert_eq!(at(runpath("$ORIGIN/far"), "/usr/lib/x86_64-linux-gnu/far/libfar.so.1"), "");
     assert!(at(runpath("/opt"), "/opt/far/libfar.so.1").contains("needs libfar.so.1"));
+    // Folders of ld.so.conf count where there is a cache.
+    let configured = |cache: &str| {
+        after(|scene| {
+            scene.elf("/usr/lib/x86_64-linux-gnu/libx.so.1", libx.clone());
+            scene.elf("/opt/libfar.so.1", elf(Arch::Amd64, &[], &[], &["far"]));
+            scene.put(cache, 0o644, What::File(Nature::Data));
+            scene.texts.insert(path("/etc/ld.so.conf.d/far.conf"), "# far\n/opt\n".to_owned());
+        })
+    };
+    assert_eq!(configured("/etc/ld.so.cache"), "");
+    assert!(configured("/etc/other").contains("needs libfar.so.1"));
     // A library that the program has loaded from elsewhere is not sought again.
     let loaded = after(|scene| {
         let program = elf(Arch::Amd64, &["libfar.so.1", "libx.so.1", "libc.so.6"], &[], &[]);

@@ -17,4 +17,5 @@ mod layer;
 mod refused;
 mod same;
 mod stage;
+mod verify;
 mod work;

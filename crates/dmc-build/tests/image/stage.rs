@@ -180,6 +180,8 @@ pub(crate) struct Run {
     /// By template.
     pub(crate) indices: BTreeMap<String, Named>,
     pub(crate) standings: Vec<Standing>,
+    /// What verifying said, by `TEMPLATE ARCH`.
+    pub(crate) reports: BTreeMap<String, dmc_verify::Report>,
     /// Task, message with causes, and hint of each failure.
     pub(crate) failures: Vec<String>,
 }
@@ -228,6 +230,10 @@ impl Watch for Witness {
                 run.indices.insert(step.template().unwrap().to_string(), named.clone());
             }
             Ok(Outcome::Changes(standings)) => run.standings.extend(standings.iter().cloned()),
+            Ok(Outcome::Verified(report)) => {
+                let name = format!("{} {}", step.template().unwrap(), step.arch().unwrap());
+                run.reports.insert(name, (**report).clone());
+            }
             Ok(_) => {}
             Err(error) => run.failures.push(format!("{step}: {}", in_full(error))),
         }

@@ -22,3 +22,4 @@ mod reproducible;
 mod suites;
 mod testing;
 mod tools;
+mod verify;
