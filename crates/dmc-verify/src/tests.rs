@@ -1,5 +1,10 @@
 //! Small images, each with one thing wrong.
 
+#![expect(
+    clippy::literal_string_with_formatting_args,
+    reason = "patterns of verify.toml look like it"
+)]
+
 use super::*;
 use dmc_types::{
     Arch, ElfFacts, Exports, ImagePath, Import, Nature, NeededVersion, PathGlob, Shebang,
