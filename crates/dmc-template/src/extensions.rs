@@ -15,6 +15,9 @@ use std::fmt;
 
 /// What stands for an extension's name in the name of its package.
 const NAME: &str = "{name}";
+/// What stand for a file's name and its mark in a path.
+const FILE: &str = "{file}";
+const MARK: &str = "{mark}";
 
 /// The name of an extension, such as `pdo_mysql`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
@@ -97,7 +100,7 @@ pub struct SwitchPath(String);
 impl SwitchPath {
     /// The path for a file of this name and mark.
     pub fn path(&self, file: &str, mark: &str) -> Result<ImagePath, PathError> {
-        let path = self.0.replace("{mark}", mark).replace("{file}", file);
+        let path = self.0.replace(MARK, mark).replace(FILE, file);
         ImagePath::parse(path).map(|path| path.merged_usr())
     }
 }
@@ -107,7 +110,7 @@ impl TryFrom<String> for SwitchPath {
 
     fn try_from(text: String) -> Result<Self, NameError> {
         let path = Self(text);
-        if path.0.contains("{file}") && path.path("x", "1").is_ok_and(|path| !path.is_root()) {
+        if path.0.contains(FILE) && path.path("x", "1").is_ok_and(|path| !path.is_root()) {
             return Ok(path);
         }
         let rule = "an absolute path with `{file}` in it";
