@@ -3,7 +3,7 @@
 use crate::stage::{Run, Stage, build, changed, json};
 use dmc_build::{ExtensionCost, ExtensionCosts};
 use dmc_testkit::{DebBuilder, ElfBuilder, FakeArchive};
-use dmc_types::Arch;
+use dmc_types::{Arch, PackageName};
 use serde_json::Value;
 
 /// nginx takes the part of the program that has extensions.
@@ -84,7 +84,7 @@ fn costs(run: &Run) -> ExtensionCosts {
 }
 
 fn packages(cost: &ExtensionCost) -> Vec<&str> {
-    cost.packages.iter().map(|package| package.as_str()).collect()
+    cost.packages.iter().map(PackageName::as_str).collect()
 }
 
 /// What is on record of the files of the image.
