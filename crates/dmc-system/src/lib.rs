@@ -11,12 +11,17 @@ mod certificates;
 mod fields;
 #[cfg(test)]
 mod fixture;
+mod loader_cache;
 mod scripts;
 mod shell;
 mod tmpfiles;
 
 pub use accounts::{SystemAccounts, SystemGroup, SystemUser};
 pub use alternatives::alternatives;
+pub use loader_cache::{
+    LDCONFIG, LOADER_CACHE, Library, generator, is_library_name, library_folders, library_names,
+    loader_cache,
+};
 pub use scripts::{Covered, Grammar, GrammarError, Statement, script_report};
 
 pub use certificates::{

@@ -9,6 +9,7 @@
 mod accounts;
 mod certificates;
 mod dpkg;
+mod loader;
 mod tmpfiles;
 
 use accounts::Ids;
@@ -180,6 +181,7 @@ pub(crate) fn assemble(
     layout.place(closure)?;
     layout.place_spare_links()?;
     layout.trust()?;
+    layout.loader_cache(closure)?;
     let failed = |source| AssembleError::Tree { template: template.name.to_string(), source };
     let tree = layout.tree.seal(layout.time).map_err(failed)?;
     let Layout { time, shadowed, lowered, notes, .. } = layout;
