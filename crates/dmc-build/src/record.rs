@@ -182,12 +182,12 @@ fn notes(closure: &Closure, assembled: &Assembled) -> Vec<String> {
         _ => true,
     });
     let mut notes: Vec<String> = open.map(ToString::to_string).collect();
-    notes.extend(
-        assembled
-            .shadowed
-            .iter()
-            .map(|path| format!("the template's `{path}` takes the place of a package's")),
-    );
+    notes.extend(assembled.shadowed.iter().map(|(path, conffile)| match conffile {
+        Some(package) => {
+            format!("the template's `{path}` takes the place of a conffile of {package}")
+        }
+        None => format!("the template's `{path}` takes the place of a package's"),
+    }));
     notes.extend(
         assembled
             .lowered

@@ -141,8 +141,9 @@ impl AssembleError {
 pub(crate) struct Assembled {
     pub(crate) tree: SealedTree,
     pub(crate) time: UnixTime,
-    /// Files of packages over which the template places its own.
-    pub(crate) shadowed: Vec<ImagePath>,
+    /// Files of packages over which the template places its own, each with the package that has
+    /// it as a configuration file.
+    pub(crate) shadowed: Vec<(ImagePath, Option<PackageName>)>,
     /// Files whose setuid or setgid bit was dropped.
     pub(crate) lowered: Vec<ImagePath>,
     /// What else the user should know.
@@ -178,7 +179,7 @@ pub(crate) fn assemble(
     layout.link_alternatives(closure)?;
     let ids = layout.write_accounts(closure)?;
     layout.tmpfiles(closure, &shipped, &ids)?;
-    layout.place(closure)?;
+    layout.place(closure, &shipped)?;
     layout.place_spare_links()?;
     layout.trust()?;
     layout.loader_cache(closure)?;
@@ -195,7 +196,7 @@ struct Layout<'a> {
     contents: &'a dyn ContentSource,
     time: UnixTime,
     epoch: Option<UnixTime>,
-    shadowed: Vec<ImagePath>,
+    shadowed: Vec<(ImagePath, Option<PackageName>)>,
     lowered: Vec<ImagePath>,
     notes: Vec<String>,
 }
@@ -413,7 +414,15 @@ impl Layout<'_> {
     }
 
     /// What the template puts there itself, over anything else.
-    fn place(&mut self, closure: &Closure) -> Result<(), AssembleError> {
+    fn place(
+        &mut self,
+        closure: &Closure,
+        shipped: &BTreeMap<PackageName, &PackageFacts>,
+    ) -> Result<(), AssembleError> {
+        let conffiles: BTreeMap<ImagePath, &PackageName> = shipped
+            .iter()
+            .flat_map(|(name, facts)| facts.conffiles.iter().map(move |it| (it.merged_usr(), name)))
+            .collect();
         for (path, placed) in &self.template.placed {
             let node = match placed {
                 Placed::File { bytes, mode, owner, private: _ } => Node {
@@ -450,8 +459,10 @@ impl Layout<'_> {
                     }
                 }
             };
-            if self.tree.get(path).is_some_and(|there| !there.is_directory()) {
-                self.shadowed.push(path.clone());
+            let conffile = conffiles.get(path).copied().cloned();
+            if conffile.is_some() || self.tree.get(path).is_some_and(|there| !there.is_directory())
+            {
+                self.shadowed.push((path.clone(), conffile));
             }
             self.tree.replace(path.clone(), node).map_err(|source| self.failed(source))?;
         }

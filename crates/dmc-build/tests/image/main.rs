@@ -17,5 +17,6 @@ mod layer;
 mod refused;
 mod same;
 mod stage;
+mod system;
 mod verify;
 mod work;
