@@ -21,5 +21,6 @@ mod php;
 mod reproducible;
 mod suites;
 mod testing;
+mod system;
 mod tools;
 mod verify;
