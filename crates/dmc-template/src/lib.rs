@@ -33,7 +33,7 @@ pub use nearest::nearest;
 pub use rules::{RuleError, RuleFile, read_rules};
 pub use schema::SpareLinks;
 pub use schema::test::{
-    Companion, ExecTest, HttpTest, LogTest, RunTest, Scene, StartTest, StopTest,
+    Companion, ExecTest, FileTest, HttpTest, LogTest, RunTest, Scene, StartTest, StopTest,
 };
 pub use schema::test::{Test, TestFile, TestStep, Texts};
 pub use schema::{Concat, ConcatPart, Directory, GroupEntry, HealthCheck, Package};

@@ -7,7 +7,7 @@ use super::client::{Client, Output};
 use super::judge::{Held, shown};
 use super::names::{RunNames, TestNames};
 use crate::load::Engine;
-use dmc_template::{RunTest, StartTest, TemplateTest, TestFolder};
+use dmc_template::{ArchPath, RunTest, StartTest, TemplateTest, TestFolder, TestStep};
 use dmc_types::{Arch, TemplateName};
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
@@ -55,7 +55,11 @@ pub(crate) struct Scene<'a> {
     names: TestNames,
     program: &'a [String],
     tested: Role,
+    /// Companions that run beside it.
     companions: Vec<(TemplateName, Role)>,
+    /// Companions that run at a step of their own.
+    callers: Vec<(TemplateName, Role)>,
+    arch: Arch,
     /// The running containers' names, the tested one first; empty while they are stopped.
     running: Vec<String>,
     _folder: TempDir,
@@ -85,14 +89,31 @@ impl<'a> Scene<'a> {
             })
         };
         let tested = role(subject.template, &test.test.scene)?;
-        let mut companions = Vec::new();
+        let (mut companions, mut callers) = (Vec::new(), Vec::new());
+        let calls = |template: &TemplateName| {
+            let step = |step: &TestStep| matches!(step, TestStep::Run(run) if run.r#in.as_ref() == Some(template));
+            test.test.steps.iter().any(step)
+        };
         for companion in &test.test.companions {
             let role = role(&companion.template, &companion.scene)?;
-            companions.push((companion.template.clone(), role));
+            let list = if calls(&companion.template) { &mut callers } else { &mut companions };
+            list.push((companion.template.clone(), role));
         }
         let running = Vec::new();
-        let program = subject.program;
-        Ok(Self { client, test, names, program, tested, companions, running, _folder: folder })
+        let (program, arch) = (subject.program, subject.arch);
+        let _folder = folder;
+        Ok(Self {
+            client,
+            test,
+            names,
+            program,
+            tested,
+            companions,
+            callers,
+            arch,
+            running,
+            _folder,
+        })
     }
 
     /// Starts all containers, new ones where there were some before.
@@ -136,24 +157,50 @@ impl<'a> Scene<'a> {
         if self.running.is_empty() { self.start(&StartTest::default()) } else { Ok(()) }
     }
 
-    /// Runs the image once more, in the network of the running containers if there are any.
-    pub(crate) fn run(&mut self, run: &RunTest) -> Output {
+    /// Runs the image once more, or a companion, in the network of the running containers if there
+    /// are any.
+    pub(crate) fn run(&mut self, run: &RunTest) -> Held<Output> {
+        let (role, program) = match &run.r#in {
+            None => (&self.tested, self.program),
+            Some(template) => {
+                let role = self.callers.iter().find(|(it, _)| it == template);
+                let role =
+                    role.ok_or_else(|| format!("`{template}` is not among the companions"))?;
+                (&role.1, &[][..])
+            }
+        };
         let name = self.names.container();
         let network =
             self.running.first().map_or("none".to_owned(), |it| format!("container:{it}"));
         let mut line =
             ["create", "-i", "--name", &name, "--network", &network].map(str::to_owned).to_vec();
         line.extend(run.entrypoint.iter().map(|program| format!("--entrypoint={program}")));
-        self.append(&mut line, &self.tested, &pairs(&run.env));
-        let program = if run.entrypoint.is_none() { self.program } else { &[] };
+        self.append(&mut line, role, &pairs(&run.env));
+        let program = if run.entrypoint.is_none() { program } else { &[] };
         line.extend(program.iter().chain(&run.args).cloned());
         let created = self.client.tell(&line);
         if !created.good() {
-            return created;
+            return Ok(created);
         }
         let limit = self.client.limit(run.within.map_or(RUN, dmc_template::Period::duration));
         let input = run.input.as_deref().unwrap_or_default().as_bytes();
-        self.client.ask(["start", "-a", "-i", &name], input, &limit)
+        Ok(self.client.ask(["start", "-a", "-i", &name], input, &limit))
+    }
+
+    /// A file of the image: its header in a tar archive, and what it holds.
+    pub(crate) fn file(&mut self, path: &ArchPath) -> Held<String> {
+        let path = path.for_arch(self.arch).map_err(|error| error.to_string())?;
+        let name = self.names.container();
+        let mut line = ["create", "--name", &name, "--network=none"].map(str::to_owned).to_vec();
+        self.append(&mut line, &self.tested, &[]);
+        // It is not run; but engines make no container without a program.
+        line.push("/none".to_owned());
+        let created = self.client.tell(&line);
+        if !created.good() {
+            return Err(shown("the engine said", &created.text()));
+        }
+        let copied = self.client.tell(["cp", &format!("{name}:{path}"), "-"]);
+        if copied.good() { Ok(copied.stdout) } else { Err(format!("there is no {path}")) }
     }
 
     /// What follows in the command line of a container: how it is confined, what it sees.

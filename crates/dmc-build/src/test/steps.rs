@@ -4,7 +4,7 @@ use super::client::{Limit, output};
 use super::http;
 use super::judge::{self, Held, shown, spelled};
 use super::scene::Scene;
-use dmc_template::{ExecTest, HttpTest, LogTest, Period, StopTest, TestStep};
+use dmc_template::{ExecTest, HttpTest, LogTest, Period, RunTest, StopTest, TestStep};
 use std::ffi::OsString;
 use std::fs;
 use std::process::Command;
@@ -44,9 +44,13 @@ pub(crate) fn perform(scene: &mut Scene, means: &Means) -> Held {
 fn one(scene: &mut Scene, step: &TestStep, means: &Means) -> Held {
     match step {
         TestStep::Start(start) => return scene.start(start),
-        TestStep::Run(run) => {
-            let output = scene.run(run);
+        TestStep::Run(run) if run.r#in.is_none() => {
+            let output = scene.run(run)?;
             return judge::output(&output, run.status, &run.contains, &run.lacks);
+        }
+        TestStep::File(file) => {
+            let text = scene.file(&file.path)?;
+            return judge::texts(&text, &file.contains, &file.lacks);
         }
         _ => scene.start_once()?,
     }
@@ -55,7 +59,8 @@ fn one(scene: &mut Scene, step: &TestStep, means: &Means) -> Held {
         TestStep::Exec(exec) => command(scene, exec),
         TestStep::Log(log) => said(scene, log),
         TestStep::Stop(order) => end(scene, order, means.stop_signal),
-        TestStep::Start(_) | TestStep::Run(_) => Ok(()),
+        TestStep::Run(run) => call(scene, run),
+        TestStep::Start(_) | TestStep::File(_) => Ok(()),
     }
 }
 
@@ -67,6 +72,7 @@ fn called(step: &TestStep) -> String {
         }
         TestStep::Exec(test) => format!("exec {}", test.args.join(" ")),
         TestStep::Run(test) => format!("run {}", test.args.join(" ")),
+        TestStep::File(test) => format!("file {}", test.path),
         TestStep::Log(_) => "log".to_owned(),
         TestStep::Stop(_) => "stop".to_owned(),
         TestStep::Start(_) => "start".to_owned(),
@@ -135,6 +141,19 @@ fn command(scene: &Scene, test: &ExecTest) -> Held {
     let until = scene.client.limit(test.within.map_or(Duration::ZERO, Period::duration));
     loop {
         let output = scene.client.ask(&line, input, &scene.client.limit(EXEC));
+        match judge::output(&output, test.status, &test.contains, &test.lacks) {
+            Err(why) if !until.pause() => return Err(why),
+            Err(_) => scene.all_run()?,
+            Ok(()) => return Ok(()),
+        }
+    }
+}
+
+/// Runs a companion until what it says holds.
+fn call(scene: &mut Scene, test: &RunTest) -> Held {
+    let until = scene.client.limit(test.within.map_or(READY, Period::duration));
+    loop {
+        let output = scene.run(test)?;
         match judge::output(&output, test.status, &test.contains, &test.lacks) {
             Err(why) if !until.pause() => return Err(why),
             Err(_) => scene.all_run()?,

@@ -241,6 +241,8 @@ steps = [
     { exec = { args = ["true"], in = "web", within = "5s" } },
     { stop = {} },
     { start = { env = { WORD = "z" } } },
+    { run = { in = "web", args = ["-h"] } },
+    { file = { path = "/etc/passwd", contains = "root" } },
 ]
 "#;
     let it = with_file(folder("it", text), "tests/key.txt", b"secret");
@@ -252,7 +254,8 @@ steps = [
     let lasts = &tests[1];
     assert!(matches!(
         &lasts.test.steps[..],
-        [TestStep::Exec(_), TestStep::Stop(_), TestStep::Start(_)]
+        [TestStep::Exec(_), TestStep::Stop(_), TestStep::Start(_), TestStep::Run(run), TestStep::File(_)]
+            if run.r#in.is_some()
     ));
     assert_eq!(lasts.test.companions[0].template.as_str(), "web");
     let mounted: Vec<_> =

@@ -94,6 +94,8 @@ pub enum TestStep {
     Exec(ExecTest),
     /// Runs the image once more, with arguments of its own.
     Run(RunTest),
+    /// Looks at a file of the image, without running it.
+    File(FileTest),
     /// Looks at what a container has said.
     Log(LogTest),
     /// Stops the container, which has to end in order.
@@ -171,13 +173,17 @@ pub struct ExecTest {
     pub within: Option<Period>,
 }
 
-/// A container that runs once, on the test's files, variables and volumes.
+/// A container that runs once, on the test's files, variables and volumes; or a companion, which
+/// then runs at this step and not before.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RunTest {
     /// Arguments in place of `cmd`.
     #[serde(default)]
     pub args: Vec<String>,
+    /// The companion that runs, beside the tested container; the tested image where none is given.
+    #[schemars(with = "Option<String>")]
+    pub r#in: Option<TemplateName>,
     /// A program in place of the image's entrypoint.
     pub entrypoint: Option<String>,
     /// Environment variables, besides the test's own.
@@ -194,8 +200,22 @@ pub struct RunTest {
     /// What they do not hold.
     #[serde(default)]
     pub lacks: Texts,
-    /// How long it may take; 60 s where none is given.
+    /// How long it may take; 60 s where none is given. A companion runs again until it holds.
     pub within: Option<Period>,
+}
+
+/// A file of the image, for images that have no program, too.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FileTest {
+    /// Where it is.
+    pub path: ArchPath,
+    /// What it holds.
+    #[serde(default)]
+    pub contains: Texts,
+    /// What it does not hold.
+    #[serde(default)]
+    pub lacks: Texts,
 }
 
 /// What a container says on standard output and standard error.
@@ -257,6 +277,7 @@ pub(super) struct TestTable {
     http: Option<HttpTest>,
     exec: Option<ExecTest>,
     run: Option<RunTest>,
+    file: Option<FileTest>,
     log: Option<LogTest>,
     stop: Option<StopTest>,
     #[serde(default)]
@@ -267,13 +288,14 @@ impl TryFrom<TestTable> for Test {
     type Error = NameError;
 
     fn try_from(table: TestTable) -> Result<Self, NameError> {
-        let TestTable { http, exec, run, log, stop, mut steps, .. } = table;
-        let direct = StepTable { http, exec, run, log, stop, start: None }.steps();
+        let TestTable { http, exec, run, file, log, stop, mut steps, .. } = table;
+        let direct = StepTable { http, exec, run, file, log, stop, start: None }.steps();
         match (direct.len(), steps.is_empty()) {
             (0, false) => {}
             (1, true) => steps = direct,
             _ => {
-                let rule = "it has one of `http`, `run`, `exec`, `log` and `stop`, or `steps`";
+                let rule =
+                    "it has one of `http`, `run`, `exec`, `file`, `log` and `stop`, or `steps`";
                 return Err(NameError { text: table.name, kind: "test", rule });
             }
         }
@@ -312,6 +334,7 @@ pub(super) struct StepTable {
     http: Option<HttpTest>,
     exec: Option<ExecTest>,
     run: Option<RunTest>,
+    file: Option<FileTest>,
     log: Option<LogTest>,
     stop: Option<StopTest>,
     start: Option<StartTest>,
@@ -323,6 +346,7 @@ impl StepTable {
             self.http.map(TestStep::Http),
             self.exec.map(TestStep::Exec),
             self.run.map(TestStep::Run),
+            self.file.map(TestStep::File),
             self.log.map(TestStep::Log),
             self.stop.map(TestStep::Stop),
             self.start.map(TestStep::Start),
@@ -341,7 +365,7 @@ impl TryFrom<StepTable> for TestStep {
             _ => Err(NameError {
                 text: "{ … }".to_owned(),
                 kind: "step of a test",
-                rule: "it has one of `http`, `exec`, `run`, `log`, `stop` and `start`",
+                rule: "it has one of `http`, `exec`, `run`, `file`, `log`, `stop` and `start`",
             }),
         }
     }

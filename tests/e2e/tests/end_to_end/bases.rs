@@ -81,7 +81,9 @@ fn compile(compiler: &str, package: &str, options: &[&str], source: &str, into: 
 /// Builds an image of one program on a base of ours, as anybody would, and returns what it says.
 fn from(engine: &Engine, base: &str, folder: &Path, options: &[&str]) -> String {
     let base = engine.take(&image(base).1, host());
-    let text = format!("FROM {base}\nCOPY program /usr/local/bin/program\nENTRYPOINT [\"/usr/local/bin/program\"]\n");
+    let text = format!(
+        "FROM {base}\nCOPY program /usr/local/bin/program\nENTRYPOINT [\"/usr/local/bin/program\"]\n"
+    );
     fs::write(folder.join("Containerfile"), text).unwrap();
     let mut build = engine.command();
     run(build.args(["build", "-q", "--pull=never", "-t", "localhost/derived"]).arg(folder)).ok();
@@ -133,7 +135,8 @@ fn templates_extend_core_images() {
         let options: &[&str] = if base == "static" { &["-static"] } else { &["-pthread"] };
         compile(compiler, compiler, options, source, workplace.root());
         fs::create_dir_all(template.join("files/usr/local/bin")).unwrap();
-        fs::copy(workplace.root().join("program"), template.join("files/usr/local/bin/program")).unwrap();
+        fs::copy(workplace.root().join("program"), template.join("files/usr/local/bin/program"))
+            .unwrap();
         let text = format!(
             "group = \"app\"\nsummary = \"A program\"\nextends = [\"{base}\"]\n\
              executable = [\"/usr/local/bin/*\"]\nentrypoint = [\"/usr/local/bin/program\"]\n"

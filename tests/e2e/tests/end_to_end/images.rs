@@ -53,7 +53,9 @@ fn images_are_small_and_hold_no_shell_no_setuid_file_and_no_device() {
             let elf = size(&tree, |content| content.starts_with(b"\x7fELF"));
             let scripts = size(&tree, |content| content.starts_with(b"#!"));
             let packages = tree.packages().len();
-            println!("{template} {arch}: {bytes} bytes, {packages} packages, {elf} ELF files, {scripts} scripts");
+            println!(
+                "{template} {arch}: {bytes} bytes, {packages} packages, {elf} ELF files, {scripts} scripts"
+            );
             assert!(arch != "amd64" || bytes <= most, "{template} has {bytes} bytes");
         }
     }
@@ -152,7 +154,10 @@ fn python_starts_what_the_projects_metadata_name_and_arguments_override() {
 
 #[test]
 fn node_starts_what_package_json_says_without_a_shell_and_arguments_override() {
-    let main = ("a.js", "console.log('runs', require.main === module, process.argv.slice(2), process.env.FOO, process.pid)");
+    let main = (
+        "a.js",
+        "console.log('runs', require.main === module, process.argv.slice(2), process.env.FOO, process.pid)",
+    );
     let module = ("b.mjs", "console.log('module', process.argv.slice(2), process.pid)");
     let script = |start: &str| format!("{{\"scripts\": {{\"start\": {start:?}}}}}");
     let package = |text: &'static str| ("package.json", text);
@@ -212,7 +217,8 @@ pub(crate) fn wait_for(what: impl Fn() -> bool) {
 }
 
 /// A service that says that it runs and then dies, and one that stays.
-const DIES: &str = "#!/usr/lib/execline/bin/execlineb -P\nforeground { s6-svstat -o pid . }\nexit 1\n";
+const DIES: &str =
+    "#!/usr/lib/execline/bin/execlineb -P\nforeground { s6-svstat -o pid . }\nexit 1\n";
 const STAYS: &str = "#!/usr/lib/execline/bin/execlineb -P\nif { s6-svok . }\nforeground { s6-svstat -o up . }\ns6-svwait -d .\n";
 
 fn supervises(engine: &Engine, arch: &str) {

@@ -68,7 +68,10 @@ fn serves_twice(site: &Site) {
         ifnull(json_value(Priv, '$.authentication_string'), '') in ('', 'invalid') \
         and not ifnull(json_value(Priv, '$.account_locked'), false)";
     assert_eq!(site.answer(&first, open), "0\n", "accounts without a password");
-    assert_eq!(site.answer(&first, "select distinct User from mysql.user order by 1"), "mariadb.sys\nroot\n");
+    assert_eq!(
+        site.answer(&first, "select distinct User from mysql.user order by 1"),
+        "mariadb.sys\nroot\n"
+    );
     for wrong in ["no", ""] {
         let done = site.ask(&first, "root", wrong, "select 1").code_is(1);
         assert!(done.stderr.contains("Access denied"), "{}", done.stderr);
@@ -112,7 +115,9 @@ fn a_secret_file_gives_the_password_and_variables_make_a_database_with_its_user(
     let options: Vec<&str> = options.iter().flat_map(|(flag, value)| [*flag, value]).collect();
     let server = site.start(&options);
     site.up(&server);
-    let seen = site.ask(&server, "o'neil", "it's", "create table `my_db``s`.t (i int); show databases").ok();
+    let seen = site
+        .ask(&server, "o'neil", "it's", "create table `my_db``s`.t (i int); show databases")
+        .ok();
     assert_eq!(seen.stdout, "information_schema\nmy_db`s\n");
     site.ask(&server, "o'neil", "it's", "create database myxdb`s").code_is(1);
     assert_eq!(site.answer(&server, "select count(*) from mysql.user where User='root'"), "2\n");
@@ -132,7 +137,8 @@ fn a_first_start_without_a_password_or_on_other_files_is_refused() {
     std::fs::write(folder.join("thesis"), "years of work").unwrap();
     run(std::process::Command::new("chown").args(["-R", "999:999"]).arg(&folder)).ok();
     let mount = format!("{}:/var/lib/mysql", folder.display());
-    let done = confined(&site.engine, &["-v", &mount, "-e", &given("x")], &[&site.server]).code_is(1);
+    let done =
+        confined(&site.engine, &["-v", &mount, "-e", &given("x")], &[&site.server]).code_is(1);
     assert!(done.stderr.contains("holds other things than MariaDB's data"), "{}", done.stderr);
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1, "nothing came or went");
 }
