@@ -93,6 +93,11 @@ impl Universe {
                 self.files.insert(path, Place { package, entry });
                 continue;
             };
+            // bookworm's ncurses-base ships `/lib/terminfo`, and a link to it below `/usr/lib`: one
+            // path once merged. The first is the folder.
+            if earlier.package == package {
+                continue;
+            }
             let owner = &self.packages[earlier.package].package;
             let replaces =
                 |one, other| self.replaces.get(one).is_some_and(|names| names.contains(other));
