@@ -180,21 +180,21 @@ fn a_wrong_value_is_shown_with_its_line() {
       3 | users = [{ name = "x", uid = 1, gecos = "a:b" }]
 
     # test of nothing
-    templates/it/template.toml, line 3: `It works` is not a test: it has one of `http`, `run`, `exec`, `log` and `stop`, or `steps`
+    templates/it/template.toml, line 3: `It works` is not a test: it has one of `http`, `run`, `exec`, `file`, `log` and `stop`, or `steps`
       3 | [[test]]
 
     # test of two things
-    templates/it/template.toml, line 3: `x` is not a test: it has one of `http`, `run`, `exec`, `log` and `stop`, or `steps`
+    templates/it/template.toml, line 3: `x` is not a test: it has one of `http`, `run`, `exec`, `file`, `log` and `stop`, or `steps`
       3 | [[test]]
 
     # step of nothing
-    templates/it/template.toml, line 5: `{ … }` is not a step of a test: it has one of `http`, `exec`, `run`, `log`, `stop` and `start`
+    templates/it/template.toml, line 5: `{ … }` is not a step of a test: it has one of `http`, `exec`, `run`, `file`, `log`, `stop` and `start`
       5 | steps = [{}]
 
     # step of another kind
     templates/it/template.toml, line 5: unknown key `curl`
       5 | steps = [{ curl = {} }]
-      hint: known are http, exec, run, log, stop, start
+      hint: known are http, exec, run, file, log, stop, start
 
     # file that is not there
     template `it`: the test `x` names `y`, which `tests/` does not hold
