@@ -28,6 +28,16 @@ pub struct Candidate {
     pub depends: String,
     /// `Provides`, as written.
     pub provides: String,
+    /// `Conflicts`, as written.
+    pub conflicts: String,
+    /// `Breaks`, as written.
+    pub breaks: String,
+    /// `Multi-Arch`, as written.
+    pub multi_arch: String,
+    /// `Priority`, as written.
+    pub priority: String,
+    /// `Essential: yes`.
+    pub essential: bool,
     /// Where it lies below the archive's base address.
     pub filename: String,
     /// Size of the .deb in bytes.
@@ -73,6 +83,11 @@ impl Candidate {
             pre_depends: row.pre_depends.to_owned(),
             depends: row.depends.to_owned(),
             provides: row.provides.to_owned(),
+            conflicts: row.conflicts.to_owned(),
+            breaks: row.breaks.to_owned(),
+            multi_arch: row.multi_arch.to_owned(),
+            priority: row.priority.to_owned(),
+            essential: row.essential,
             filename: row.filename.to_owned(),
             size: row.size,
             installed_size: row.installed_size,

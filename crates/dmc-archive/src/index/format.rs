@@ -15,7 +15,7 @@
 use serde::{Deserialize, Serialize};
 
 pub(super) const MAGIC: &[u8; 8] = b"dmcindex";
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 pub(super) const HEADER: usize = 56;
 /// Length of a record's entry.
 pub(super) const RECORD: usize = 16;
@@ -32,6 +32,11 @@ pub(super) struct RowText<'a> {
     pub(super) pre_depends: &'a str,
     pub(super) depends: &'a str,
     pub(super) provides: &'a str,
+    pub(super) conflicts: &'a str,
+    pub(super) breaks: &'a str,
+    pub(super) multi_arch: &'a str,
+    pub(super) priority: &'a str,
+    pub(super) essential: bool,
     pub(super) filename: &'a str,
     pub(super) size: u64,
     pub(super) installed_size: Option<u64>,

@@ -72,6 +72,19 @@ impl Packages {
         Ok(found)
     }
 
+    /// The vendor's packages that are essential in their highest version, by name.
+    pub fn essential(&self) -> Result<Vec<Candidate>, IndexError> {
+        let mut names: BTreeSet<PackageName> = BTreeSet::new();
+        for part in self.parts.iter().filter(|part| part.pocket.owner.is_vendor()) {
+            names.extend(part.index.essential()?.iter().filter_map(|name| name.parse().ok()));
+        }
+        let mut found = Vec::new();
+        for name in names {
+            found.extend(self.package(&name)?.filter(|candidate| candidate.essential));
+        }
+        Ok(found)
+    }
+
     /// Names of packages that are spelled much like this one, the nearest first; at most three.
     pub fn nearest(&self, name: &str) -> Result<Vec<PackageName>, IndexError> {
         let furthest = 1 + name.len() / 4;

@@ -36,6 +36,16 @@ pub struct Row<'a> {
     pub depends: &'a str,
     /// `Provides`, as written.
     pub provides: &'a str,
+    /// `Conflicts`, as written.
+    pub conflicts: &'a str,
+    /// `Breaks`, as written.
+    pub breaks: &'a str,
+    /// `Multi-Arch`.
+    pub multi_arch: &'a str,
+    /// `Priority`.
+    pub priority: &'a str,
+    /// `Essential: yes`.
+    pub essential: bool,
     /// `Filename`: below the archive's base address.
     pub filename: &'a str,
     /// `Size` of the .deb in bytes.
@@ -86,6 +96,13 @@ impl PackageIndex {
         let record = |at| Some(self.word(Table::Provisions, at, 1)? as usize);
         let found = self.equal(Table::Provisions, name)?;
         found.map(|at| self.row(record(at).ok_or_else(|| self.missing())?)).collect()
+    }
+
+    /// The names of essential packages, sorted. Every row is read.
+    pub fn essential(&self) -> Result<Vec<&str>, IndexError> {
+        let rows = (0..self.len()).map(|at| self.row(at));
+        let named = rows.map(|row| row.map(|row| row.essential.then_some(row.name)));
+        named.filter_map(Result::transpose).collect()
     }
 
     /// The names of all packages, sorted.
@@ -203,6 +220,11 @@ fn row<'a>(name: &'a str, text: RowText<'a>) -> Option<Row<'a>> {
         pre_depends: text.pre_depends,
         depends: text.depends,
         provides: text.provides,
+        conflicts: text.conflicts,
+        breaks: text.breaks,
+        multi_arch: text.multi_arch,
+        priority: text.priority,
+        essential: text.essential,
         filename: text.filename,
         size: text.size,
         installed_size: text.installed_size,

@@ -7,11 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 /// Each crate with those that it may use.
-const MAY_USE: [(&str, &[&str]); 10] = [
+const MAY_USE: [(&str, &[&str]); 11] = [
     ("dmc-types", &[]),
     ("dmc-deb", &["dmc-types"]),
     ("dmc-elf", &["dmc-types"]),
     ("dmc-system", &["dmc-types", "dmc-deb"]),
+    ("dmc-solve", &["dmc-types", "dmc-deb"]),
     ("dmc-verify", &["dmc-types", "dmc-elf"]),
     ("dmc-template", &["dmc-types"]),
     ("dmc-image", &["dmc-types"]),
@@ -23,6 +24,7 @@ const MAY_USE: [(&str, &[&str]); 10] = [
             "dmc-deb",
             "dmc-elf",
             "dmc-system",
+            "dmc-solve",
             "dmc-verify",
             "dmc-template",
             "dmc-image",
@@ -36,6 +38,7 @@ const MAY_USE: [(&str, &[&str]); 10] = [
             "dmc-deb",
             "dmc-elf",
             "dmc-system",
+            "dmc-solve",
             "dmc-verify",
             "dmc-template",
             "dmc-image",
@@ -46,11 +49,12 @@ const MAY_USE: [(&str, &[&str]); 10] = [
 ];
 
 /// Crates that know neither network nor terminal, and what they would need for these.
-const PURE: [&str; 7] = [
+const PURE: [&str; 8] = [
     "dmc-types",
     "dmc-deb",
     "dmc-elf",
     "dmc-system",
+    "dmc-solve",
     "dmc-verify",
     "dmc-template",
     "dmc-image",
