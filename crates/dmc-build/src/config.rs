@@ -28,6 +28,8 @@ pub(crate) struct Description<'a> {
     pub(crate) dist: &'a str,
     /// Suites that were accepted although they had expired.
     pub(crate) expired: &'a [String],
+    /// Whether it is made of whole packages.
+    pub(crate) small: bool,
     /// The time of the newest package.
     pub(crate) created: UnixTime,
 }
@@ -53,6 +55,9 @@ impl Description<'_> {
         }
         if !self.expired.is_empty() {
             all.insert("dmc.accepted-expired".to_owned(), self.expired.join(","));
+        }
+        if self.small {
+            all.insert("dmc.mode".to_owned(), "small".to_owned());
         }
         if self.template.is_private() {
             all.insert("dmc.private".to_owned(), "true".to_owned());

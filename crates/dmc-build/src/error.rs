@@ -9,8 +9,9 @@ use dmc_elf::WalkError;
 use dmc_image::LayoutError;
 use dmc_image::archive::ArchiveError as ExportError;
 use dmc_image::layout::TagError;
+use dmc_solve::Unsolvable;
 use dmc_system::GrammarError;
-use dmc_template::{ConfError, PackagePattern, RuleError, TemplateError};
+use dmc_template::{ConfError, PackagePattern, RuleError, TemplateError, TextError};
 use dmc_types::{Arch, PackageName, TemplateName};
 use dmc_verify::{Report, Severity, TableError};
 use std::io;
@@ -121,6 +122,19 @@ pub enum BuildError {
         /// What is missing or wrong.
         why: Box<WalkError>,
     },
+    /// The packages of a small image cannot be together.
+    #[error("template {template} on {arch}: {why}")]
+    Unsolvable {
+        /// The template.
+        template: TemplateName,
+        /// The architecture.
+        arch: Arch,
+        /// What stands against it.
+        why: Box<Unsolvable>,
+    },
+    /// What small images leave out cannot be read.
+    #[error(transparent)]
+    Small(#[from] TextError),
     /// Edges that `--strict` does not leave open.
     #[error("template {template}: {} stay open on {arch}:\n  {}", edges(open), open.join("\n  "))]
     Open {
@@ -292,6 +306,8 @@ impl BuildError {
                  or write a rule with `ignore` that says why"
                     .to_owned(),
             ),
+            Self::Unsolvable { why, .. } => Some(why.hint().to_owned()),
+            Self::Small(error) => error.hint(),
             Self::Layout(error) => Some(error.hint().to_owned()),
             Self::Export(error) => Some(error.hint().to_owned()),
             Self::NoTask(_) => Some("`-l` lists the tasks with their numbers".to_owned()),

@@ -8,6 +8,7 @@ use crate::extensions::{self, Extension, ExtensionCosts};
 use crate::naming;
 use crate::record::ImageRecord;
 use crate::resolve::{Resolved, resolve};
+use crate::small;
 use crate::verify::{self, Finished};
 use crate::workshop::Workshop;
 use dmc_archive::{Candidate, Packages};
@@ -16,7 +17,7 @@ use dmc_elf::Start;
 use dmc_image::layer::{Layer, LayerError, layer_key};
 use dmc_image::oci::{Descriptor, ImageConfig, Manifest};
 use dmc_image::{Layout, LayoutError};
-use dmc_template::{ArchTemplate, Placed, Template};
+use dmc_template::{ArchTemplate, BuildMode, Placed, Template};
 use dmc_types::{Arch, ImagePath, Nature, PackageName, Sha256, Shebang, UnixTime};
 use dmc_verify::{Counts, Problem, Report, Severity};
 use serde::{Deserialize, Serialize};
@@ -97,6 +98,9 @@ pub(crate) fn image_key(
         add(text.as_bytes());
     }
     add(format!("{:?}", settings.epoch).as_bytes());
+    if settings.variant.small {
+        add(b"small");
+    }
     for release in &releases.digests {
         add(release.as_bytes());
     }
@@ -195,10 +199,24 @@ impl Job {
         let mut arch_template = template.for_arch(packages.arch())?;
         let extensions =
             extensions::expand(&workshop.archive, packages, &mut arch_template).await?;
+        if workshop.settings.variant.small {
+            arch_template.mode = BuildMode::Small;
+        }
+        if arch_template.mode == BuildMode::Small {
+            arch_template.accounts = vec!["*".to_owned()];
+        }
         let mut start = start(&arch_template, workshop.settings.rules(packages.arch())?);
         start.extensions = extensions::roots(&extensions);
         let strict = workshop.settings.strict;
-        let resolved = resolve(&workshop.archive, packages, &arch_template, start, strict).await?;
+        let resolved = match arch_template.mode {
+            BuildMode::Micro => {
+                resolve(&workshop.archive, packages, &arch_template, start, strict).await?
+            }
+            BuildMode::Small => {
+                let more = extensions.iter().flat_map(Extension::packages).cloned().collect();
+                small::resolve(&workshop.archive, packages, &arch_template, &start, more).await?
+            }
+        };
         Ok(Arc::new(Self {
             workshop: Arc::clone(workshop),
             template: template.clone(),
@@ -230,6 +248,21 @@ impl Job {
         }
     }
 
+    fn assemble(&self, contents: &StoreContents) -> Result<Assembled, AssembleError> {
+        let Resolved { closure, whole, .. } = &self.resolved;
+        let epoch = self.workshop.settings.epoch;
+        assemble::assemble(closure, whole.as_ref(), &self.arch_template, contents, epoch)
+    }
+
+    fn record(&self, assembled: &Assembled) -> ImageRecord {
+        let Resolved { closure, whole, .. } = &self.resolved;
+        let mut record = ImageRecord::new(closure, &self.arch_template, assembled);
+        if let Some(whole) = whole {
+            record.explain(closure, whole);
+        }
+        record
+    }
+
     fn verified(
         &self,
         assembled: &Assembled,
@@ -244,11 +277,10 @@ impl Job {
     fn look(&self, record: &ImageRecord) -> Result<Report, BuildError> {
         let contents = StoreContents(self.workshop.archive.store().clone());
         let closure = &self.resolved.closure;
-        let epoch = self.workshop.settings.epoch;
-        let assembled = assemble::assemble(closure, &self.arch_template, &contents, epoch)?;
+        let assembled = self.assemble(&contents)?;
         let mut report = self.verified(&assembled, &contents)?;
         verify::uncovered(closure, &self.workshop.settings.grammar()?, &mut report);
-        if ImageRecord::new(closure, &self.arch_template, &assembled) != *record {
+        if self.record(&assembled) != *record {
             report.add(Severity::Warning, Problem::Outdated);
             report.sort();
         }
@@ -259,8 +291,7 @@ impl Job {
         let workshop = &self.workshop;
         let contents = StoreContents(workshop.archive.store().clone());
         let closure = &self.resolved.closure;
-        let assembled =
-            assemble::assemble(closure, &self.arch_template, &contents, workshop.settings.epoch)?;
+        let assembled = self.assemble(&contents)?;
         let report = self.verified(&assembled, &contents)?;
         if !report.is_good() {
             let (template, report) = (self.template.name().clone(), Box::new(report));
@@ -287,6 +318,7 @@ impl Job {
             homepage,
             dist: &workshop.settings.conf.dist,
             expired: &self.expired,
+            small: self.resolved.whole.is_some(),
             created: assembled.time,
         };
         let annotations = description.annotations();
@@ -299,7 +331,7 @@ impl Job {
             &description.created_by(),
         );
         let manifest = layout.write_image(platform, &config, &layer, annotations.clone())?;
-        let record = ImageRecord::new(closure, &self.arch_template, &assembled);
+        let record = self.record(&assembled);
         record.write(&layout, &manifest.digest)?;
         Ok(ImageSummary {
             arch: self.arch_template.arch,

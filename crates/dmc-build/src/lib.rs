@@ -24,6 +24,7 @@ mod record;
 mod resolve;
 mod run;
 mod settings;
+mod small;
 mod test;
 mod verify;
 mod why;

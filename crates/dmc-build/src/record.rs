@@ -5,6 +5,7 @@
 
 use crate::assemble::Assembled;
 use crate::error::BuildError;
+use crate::small::Whole;
 use camino::{Utf8Path, Utf8PathBuf};
 use dmc_elf::{Closure, Edge};
 use dmc_image::Layout;
@@ -41,6 +42,9 @@ pub struct PackageRecord {
     pub version: String,
     /// SHA-256 of its .deb.
     pub deb: Sha256,
+    /// Why it is in a small image; none where its files have reasons of their own.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub because: Option<String>,
 }
 
 /// One file of an image.
@@ -82,7 +86,7 @@ impl ImageRecord {
             files.insert(path.clone(), record);
         }
         let packages = closure.shipped().into_iter().map(|(name, facts)| {
-            (name, PackageRecord { version: facts.version.clone(), deb: facts.deb })
+            (name, PackageRecord { version: facts.version.clone(), deb: facts.deb, because: None })
         });
         Self {
             template: template.name.clone(),
@@ -91,6 +95,15 @@ impl ImageRecord {
             files,
             notes: notes(closure, assembled),
         }
+    }
+
+    /// Puts on record why each package of a small image is there, those without a file too.
+    pub(crate) fn explain(&mut self, closure: &Closure, whole: &Whole) {
+        let all = closure.packages.iter().map(|(name, facts)| {
+            let (version, because) = (facts.version.clone(), whole.because.get(name).cloned());
+            (name.clone(), PackageRecord { version, deb: facts.deb, because })
+        });
+        self.packages = all.collect();
     }
 
     /// The folder of records in a layout.
@@ -111,6 +124,22 @@ impl ImageRecord {
         let failed = |source| BuildError::Record { path: path.clone(), source };
         let json = fs::read(&path).map_err(failed)?;
         serde_json::from_slice(&json).map_err(|error| failed(error.into()))
+    }
+
+    /// Why a package is in a small image, and the packages that need it, up to one that is there
+    /// for its own sake.
+    pub(crate) fn package_chain(&self, package: &PackageName) -> Vec<(PackageName, String)> {
+        let mut chain: Vec<(PackageName, String)> = Vec::new();
+        let mut next = Some(package.clone());
+        while let Some(name) = next.filter(|name| chain.iter().all(|(seen, _)| seen != name)) {
+            let record = self.packages.get(&name);
+            let Some(because) = record.and_then(|record| record.because.clone()) else { break };
+            // "Depends of PACKAGE: …", as the solver's reasons read.
+            let by = because.split_once(" of ").and_then(|(_, rest)| rest.split_once(':'));
+            next = by.and_then(|(by, _)| by.parse().ok());
+            chain.push((name, because));
+        }
+        chain
     }
 
     /// The chain of reasons from a file up to the template, following each file's first reason:

@@ -7,6 +7,7 @@
 
 use crate::error::BuildError;
 use crate::guess::{self, Likelihood};
+use crate::small::Whole;
 use dmc_archive::{Archive, ArchiveError, Candidate, Packages};
 use dmc_deb::deb822::Paragraph;
 use dmc_deb::relation::{Relation, Relations};
@@ -26,6 +27,8 @@ const FURTHER_READS: usize = 24;
 pub(crate) struct Resolved {
     pub(crate) closure: Closure,
     pub(crate) candidates: BTreeMap<PackageName, Candidate>,
+    /// What else is known of a small image; none for a walk's.
+    pub(crate) whole: Option<Whole>,
 }
 
 /// Walks from `start` until nothing is missing; where `strict` says so, until nothing is open
@@ -60,7 +63,7 @@ pub(crate) async fn resolve(
             open,
         });
     }
-    Ok(Resolved { closure, candidates: search.taken })
+    Ok(Resolved { closure, candidates: search.taken, whole: None })
 }
 
 struct Search<'a> {

@@ -15,6 +15,9 @@ pub enum Why {
         package: Option<PackageName>,
         /// How it was made, where no package ships it.
         made: Option<String>,
+        /// Why the packages on the way are in a small image: each with its reason, the one that
+        /// ships it first.
+        packages: Vec<(PackageName, String)>,
         /// For each reason the chain up to the template.
         chains: Vec<Vec<(ImagePath, Edge)>>,
     },
@@ -32,5 +35,6 @@ pub fn why(record: &ImageRecord, path: &ImagePath) -> Why {
         return Why::Absent { path };
     };
     let chains = file.reasons.iter().map(|edge| record.chain(&path, edge)).collect();
-    Why::Kept { package: file.package.clone(), made: file.made.clone(), chains, path }
+    let packages = file.package.iter().flat_map(|package| record.package_chain(package)).collect();
+    Why::Kept { package: file.package.clone(), made: file.made.clone(), packages, chains, path }
 }

@@ -40,6 +40,8 @@ pub enum EdgeKind {
     Word(String),
     /// update-alternatives makes the link of this name.
     Alternative(String),
+    /// Its whole package is in the image.
+    Whole,
 }
 
 impl EdgeKind {
@@ -87,6 +89,7 @@ impl fmt::Display for Edge {
             EdgeKind::Path => f.write_str("path in its read-only data"),
             EdgeKind::Word(word) => write!(f, "run by the script as {word}"),
             EdgeKind::Alternative(name) => write!(f, "alternative {name}"),
+            EdgeKind::Whole => f.write_str("whole package"),
         }
     }
 }
@@ -103,6 +106,12 @@ pub struct Kept {
 impl Kept {
     pub(crate) fn new(owner: Arc<PackageFacts>, entry: usize) -> Self {
         Self { owner, entry, reasons: Vec::new() }
+    }
+
+    /// The entry of this number of a package, without a reason yet; none where the package has no
+    /// such entry.
+    pub fn of(owner: &Arc<PackageFacts>, entry: usize) -> Option<Self> {
+        (entry < owner.entries.len()).then(|| Self::new(Arc::clone(owner), entry))
     }
 
     /// What the package says of it. Its `path` is the package's own spelling.

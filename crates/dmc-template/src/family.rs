@@ -139,6 +139,7 @@ impl<'a> Family<'a> {
             description: file.description.clone(),
             is_abstract: file.r#abstract,
             parts: self.parts.iter().map(|part| part.name.clone()).collect(),
+            mode: self.settle("`mode`", |part| part.file.mode)?.unwrap_or_default(),
             version_from: self.settle("`version_from`", |part| part.file.version_from.clone())?,
             packages: self.packages()?,
             packages_like: self.append(|part| &part.file.packages_like),

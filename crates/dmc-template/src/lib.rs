@@ -19,6 +19,7 @@ mod nearest;
 mod overlay;
 mod rules;
 mod schema;
+mod small;
 mod template;
 mod text;
 mod words;
@@ -38,10 +39,11 @@ pub use schema::test::{
 pub use schema::test::{Test, TestFile, TestStep, Texts};
 pub use schema::{Concat, ConcatPart, Directory, GroupEntry, HealthCheck, Package};
 pub use schema::{TemplateFile, TextFile, UserEntry, rule_schema, template_schema};
+pub use small::{LeaveOut, Make, SmallConf};
 pub use template::{ArchTemplate, Group, ImageSettings, Owner, Piece, Placed, Template};
 pub use template::{TemplateTest, TestFolder, User};
 pub use text::TextError;
 pub use words::{
-    ArchGlob, ArchPath, ArchText, Exec, Gecos, LoginName, LoginPath, Mode, OwnerText,
+    ArchGlob, ArchPath, ArchText, BuildMode, Exec, Gecos, LoginName, LoginPath, Mode, OwnerText,
     PackagePattern, Period, Port, Protocol, Signal, Variable, WordError,
 };

@@ -5,7 +5,7 @@
 
 use crate::extensions::{ExtensionName, ExtensionTable};
 use crate::words::{
-    ArchGlob, ArchPath, ArchText, Exec, Gecos, LoginName, LoginPath, Mode, OwnerText,
+    ArchGlob, ArchPath, ArchText, BuildMode, Exec, Gecos, LoginName, LoginPath, Mode, OwnerText,
     PackagePattern, Period, Port, Signal, Variable,
 };
 use dmc_types::{PackageName, TemplateName};
@@ -40,6 +40,9 @@ pub struct TemplateFile {
     #[schemars(with = "Vec<String>")]
     pub extends: Vec<TemplateName>,
 
+    /// "micro", the default: what the roots need, file by file; "small": whole packages with all
+    /// that they depend on and the essential ones, so that a shell is there.
+    pub mode: Option<BuildMode>,
     /// The package whose upstream version becomes the image's tag.
     #[schemars(with = "Option<String>")]
     pub version_from: Option<PackageName>,

@@ -2,7 +2,7 @@
 
 use crate::extensions::{Extensions, RawExtensions};
 use crate::schema::{ConcatPart, SpareLinks};
-use crate::words::{ArchGlob, ArchPath, ArchText, PackagePattern, Variable};
+use crate::words::{ArchGlob, ArchPath, ArchText, BuildMode, PackagePattern, Variable};
 use crate::{Exec, HealthCheck, Package, Port, Signal, TemplateError, Test, TestFile};
 use dmc_types::{Arch, GlobError, ImagePath, PackageName, PathError, PathGlob, TemplateName};
 use std::collections::BTreeMap;
@@ -21,6 +21,7 @@ pub struct Template {
     pub(crate) description: Option<String>,
     pub(crate) is_abstract: bool,
     pub(crate) parts: Vec<TemplateName>,
+    pub(crate) mode: BuildMode,
     pub(crate) version_from: Option<PackageName>,
     pub(crate) packages: Vec<Package>,
     pub(crate) packages_like: Vec<PackagePattern>,
@@ -103,6 +104,8 @@ pub struct ArchTemplate {
     pub name: TemplateName,
     /// The architecture.
     pub arch: Arch,
+    /// Which files of the packages the image holds.
+    pub mode: BuildMode,
     /// The package whose upstream version becomes the image's tag.
     pub version_from: Option<PackageName>,
     /// Packages whose files `roots`, `include` and [`Placed::Copy`] may name.
@@ -319,6 +322,7 @@ impl Template {
         Ok(ArchTemplate {
             name: self.name.clone(),
             arch,
+            mode: self.mode,
             version_from: self.version_from.clone(),
             packages: self.packages.clone(),
             packages_like: self.packages_like.clone(),

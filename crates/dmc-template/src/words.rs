@@ -109,6 +109,17 @@ pub enum WordError {
     Glob(#[from] GlobError),
 }
 
+/// Which files of the packages an image holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BuildMode {
+    /// What the roots need, file by file.
+    #[default]
+    Micro,
+    /// Whole packages with all that they depend on and the essential ones.
+    Small,
+}
+
 /// Permission bits, at most 0o1777: setuid and setgid have no place in an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]

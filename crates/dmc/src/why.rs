@@ -59,12 +59,13 @@ async fn one(
 ) -> Result<Found, BuildError> {
     let record = workshop.record(template, arch)?;
     match why(&record, path) {
-        Why::Kept { path, package, made, chains } => Ok(Found {
+        Why::Kept { path, package, made, packages, chains } => Ok(Found {
             kept: true,
-            text: kept(template, arch, &path, package.as_ref(), made.as_deref(), &chains),
+            text: kept(template, arch, &path, package.as_ref(), made.as_deref(), &chains)
+                + &needed(&packages),
             value: json!({
                 "template": template, "arch": arch, "path": path, "kept": true,
-                "package": package, "made": made, "chains": chains,
+                "package": package, "made": made, "packages": packages, "chains": chains,
             }),
         }),
         Why::Absent { path } => {
@@ -85,6 +86,14 @@ async fn one(
             })
         }
     }
+}
+
+/// Why the packages of a small image are there, each below the one that it is needed by.
+fn needed(packages: &[(PackageName, String)]) -> String {
+    let lines = packages.iter().enumerate();
+    lines
+        .map(|(depth, (name, why))| format!("{:1$}package {name}: {why}\n", "", 2 + 2 * depth))
+        .collect()
 }
 
 fn kept(

@@ -11,7 +11,9 @@ mod certificates;
 mod dpkg;
 mod loader;
 mod tmpfiles;
+mod whole;
 
+use crate::small::Whole;
 use accounts::Ids;
 use dmc_elf::{Closure, Kept};
 use dmc_image::{
@@ -151,9 +153,10 @@ pub(crate) struct Assembled {
 }
 
 /// Lays out the image. `epoch` is `SOURCE_DATE_EPOCH`: it dates generated files, and no file is
-/// newer than it.
+/// newer than it. A small image comes with what else is known of its packages.
 pub(crate) fn assemble(
     closure: &Closure,
+    whole: Option<&Whole>,
     template: &ArchTemplate,
     contents: &dyn ContentSource,
     epoch: Option<UnixTime>,
@@ -175,7 +178,10 @@ pub(crate) fn assemble(
     layout.insert(ImagePath::root(), Node::directory(layout.time))?;
     layout.keep(closure, &shipped)?;
     layout.link_usr(closure)?;
-    layout.record_packages(closure, &shipped)?;
+    match whole {
+        Some(whole) => layout.complete(whole, closure)?,
+        None => layout.record_packages(closure, &shipped)?,
+    }
     layout.link_alternatives(closure)?;
     let ids = layout.write_accounts(closure)?;
     layout.tmpfiles(closure, &shipped, &ids)?;

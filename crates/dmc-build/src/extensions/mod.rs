@@ -42,6 +42,11 @@ pub(crate) struct Extension {
 }
 
 impl Extension {
+    /// Names of its packages.
+    pub(crate) fn packages(&self) -> impl Iterator<Item = &PackageName> {
+        self.packages.iter().map(|candidate| &candidate.package)
+    }
+
     /// Its names, for reasons and messages.
     pub(crate) fn label(&self) -> String {
         self.names.join(", ")
