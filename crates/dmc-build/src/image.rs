@@ -271,7 +271,11 @@ impl Job {
         let settings = &self.workshop.settings;
         let closure = &self.resolved.closure;
         let finished = Finished { closure, template: &self.arch_template, assembled, contents };
-        Ok(verify::verify(finished, &settings.verify_tables()?, settings.strict)?)
+        let mut report = verify::verify(finished, &settings.verify_tables()?, settings.strict)?;
+        if self.resolved.whole.is_some() && !settings.strict {
+            small::soften(&mut report, &self.arch_template, closure);
+        }
+        Ok(report)
     }
 
     fn look(&self, record: &ImageRecord) -> Result<Report, BuildError> {

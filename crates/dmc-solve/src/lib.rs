@@ -16,6 +16,8 @@ mod listing;
 mod package;
 mod solve;
 mod state;
+#[cfg(test)]
+mod tests;
 
 pub use error::{SolveError, Unsolvable};
 pub use listing::Listing;

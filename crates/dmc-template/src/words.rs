@@ -110,7 +110,7 @@ pub enum WordError {
 }
 
 /// Which files of the packages an image holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum BuildMode {
     /// What the roots need, file by file.

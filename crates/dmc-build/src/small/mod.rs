@@ -13,10 +13,11 @@ use crate::error::BuildError;
 use crate::resolve::Resolved;
 use dmc_archive::{Archive, ArchiveError, Candidate, Packages};
 use dmc_deb::version::Version;
-use dmc_elf::Start;
+use dmc_elf::{Closure, Edge, EdgeKind, Start};
 use dmc_solve::{Chosen, Index, Package, PackageText, SolveError, Unsolvable};
 use dmc_template::{ArchTemplate, SmallConf};
-use dmc_types::{Arch, PackageFacts, PackageName};
+use dmc_types::{Arch, ImagePath, PackageFacts, PackageName};
+use dmc_verify::{Problem, Report, Severity};
 use futures::future::try_join_all;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -67,6 +68,31 @@ pub(crate) async fn resolve(
     let because = chosen.into_iter().map(|(name, chosen)| (name, chosen.why.to_string())).collect();
     let whole = Some(Whole { because, alternatives, conf });
     Ok(Resolved { closure, candidates, whole })
+}
+
+/// Whole packages bring files that the template did not ask for, some of which work only with
+/// packages that are merely recommended (libthread_db needs a debugger around it). What is wrong
+/// with those is worth a warning; what the template asks for must work.
+pub(crate) fn soften(report: &mut Report, template: &ArchTemplate, closure: &Closure) {
+    let asked = |path: &ImagePath| {
+        let whole = |edge: &Edge| edge.kind == EdgeKind::Whole;
+        let kept = closure.files.get(path);
+        template.placed.contains_key(path)
+            || kept.is_some_and(|kept| !kept.reasons.iter().all(whole))
+    };
+    for finding in &mut report.findings {
+        let about = match &finding.problem {
+            Problem::Library { scope, .. }
+            | Problem::Version { scope, .. }
+            | Problem::Symbols { scope, .. } => scope,
+            Problem::Interpreter { file, .. } | Problem::Machine { file, .. } => file,
+            _ => continue,
+        };
+        if finding.severity == Severity::Error && !asked(about) {
+            finding.severity = Severity::Warning;
+        }
+    }
+    report.sort();
 }
 
 /// The indices as the solver asks them.
