@@ -19,6 +19,28 @@ fn nginx_of_bookworm_is_built_for_both_architectures_and_serves() {
     assert_eq!(container.quit(), 0);
 }
 
+/// Its Python has another version in each release.
+#[test]
+fn python_of_sid_is_built_and_runs() {
+    let workplace = Workplace::new();
+    let common = ["-D", "sid", "-t", "python", "-A", host()];
+    workplace.create(&[&common[..], &["--accept-expired", "sid"]].concat());
+    let engine = Engine::podman();
+    let load = [&["load"], &common[..], &["--engine", engine.name()]].concat();
+    let loaded = run(&mut engine.aim(workplace.dmc(&load))).ok().stdout;
+    let image = loaded.lines().next().expect("a loaded image").to_owned();
+    let mut command = engine.command();
+    command.args([
+        "run",
+        "--rm",
+        "--network=none",
+        &image,
+        "-c",
+        "import ssl, sqlite3; print(6 * 7)",
+    ]);
+    assert_eq!(run(&mut command).ok().stdout.trim(), "42");
+}
+
 /// sid's release runs out after a week where a mirror does not follow; then it must be refused by
 /// name, and taken where that is said. Where it has not run out, nothing is refused or recorded.
 #[test]
