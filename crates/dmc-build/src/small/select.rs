@@ -182,6 +182,7 @@ fn check_patterns(
             arch: start.arch,
             packages: packages.iter().map(|facts| facts.package.clone()).collect(),
             by: Edge { kind: EdgeKind::Included(glob.as_str().to_owned()), from: None },
+            similar: Vec::new(),
         }),
     }
 }
