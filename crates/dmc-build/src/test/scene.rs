@@ -131,7 +131,8 @@ impl<'a> Scene<'a> {
             let mut line =
                 vec!["run".to_owned(), "-d".to_owned(), "--name".to_owned(), name.clone()];
             line.push(network);
-            if let Some((_, role)) = number.checked_sub(1).and_then(|at| self.companions.get(at)) {
+            let companion = number.checked_sub(1).and_then(|at| self.companions.get(at));
+            if let Some((_, role)) = companion {
                 self.append(&mut line, role, &[]);
                 line.extend(role.args.iter().flatten().cloned());
             } else {
@@ -142,10 +143,10 @@ impl<'a> Scene<'a> {
             }
             let output = self.client.tell(&line);
             if !output.good() {
-                return Err(format!(
-                    "it cannot be started{}",
-                    shown("the engine said", &output.text())
-                ));
+                let who = companion
+                    .map_or("the container".to_owned(), |(it, _)| format!("companion {it}"));
+                let said = shown("the engine said", &output.text());
+                return Err(format!("{who} cannot be started{said}"));
             }
             self.running.push(name);
         }

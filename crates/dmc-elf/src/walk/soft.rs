@@ -135,12 +135,15 @@ impl Walk {
         }
     }
 
-    /// Adds the links by which update-alternatives makes kept files known under other names.
+    /// Adds the links by which update-alternatives makes kept files known under other names, where
+    /// the links that packages ship on the way are kept too.
     pub(super) fn keep_alternatives(&mut self) {
         let links: Vec<ImagePath> = self.universe.alternatives().cloned().collect();
         for link in links {
             let found = self.universe.lookup(&link);
-            if self.closure.files.contains_key(&found.path) {
+            let is_kept = |path: &ImagePath| self.closure.files.contains_key(path);
+            let leads = |link| self.universe.alternative(link).is_some() || is_kept(link);
+            if is_kept(&found.path) && found.links.iter().all(leads) {
                 let kind = EdgeKind::LinkTarget;
                 let mut edge = Edge { kind, from: Some(found.path.clone()) };
                 for link in &found.links {

@@ -572,6 +572,31 @@ fn alternatives_lead_to_the_candidate_of_the_highest_priority() {
 }
 
 #[test]
+fn an_alternative_by_way_of_a_link_that_is_not_kept_is_left_out() {
+    let link = link("node");
+    let files = package("nodejs", &[("/usr/bin/node", data()), ("/usr/bin/nodejs", link)]);
+    let js = Alternative {
+        link: path("/usr/bin/js"),
+        name: "js".into(),
+        path: path("/usr/bin/nodejs"),
+        priority: 50,
+        slaves: vec![(path("/usr/bin/ecma"), "ecma".into(), path("/usr/bin/node"))],
+    };
+    let archive = [brought(files, vec![js], &[])];
+    for (root, wanted) in [
+        ("/usr/bin/node", &["/etc/alternatives/ecma", "/usr/bin/ecma"][..]),
+        (
+            "/usr/bin/nodejs",
+            &["/etc/alternatives/ecma", "/etc/alternatives/js", "/usr/bin/ecma", "/usr/bin/js"],
+        ),
+    ] {
+        let closure = walk_brought(start(&["nodejs"], &[root]), &archive).unwrap();
+        let laid: Vec<String> = closure.alternatives.keys().map(ToString::to_string).collect();
+        assert_eq!(laid, wanted, "{root}");
+    }
+}
+
+#[test]
 fn a_pattern_that_matches_nothing_is_told_what_there_is() {
     let files = [("/etc/nginx/mime.types", data())];
     let include = vec![PathGlob::parse("/etc/nginx/mime.type").unwrap()];
