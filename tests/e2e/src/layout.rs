@@ -94,7 +94,8 @@ impl Layout {
         self.blob(layers[0]["digest"].as_str().unwrap())
     }
 
-    fn blob(&self, digest: &str) -> PathBuf {
+    /// Where a blob is.
+    pub fn blob(&self, digest: &str) -> PathBuf {
         let hex = digest.strip_prefix("sha256:").expect("a SHA-256 digest");
         self.0.join("blobs/sha256").join(hex)
     }

@@ -41,4 +41,4 @@ pub use layout::Layout;
 pub use process::{Background, Done, need_root, run, tool};
 pub use registry::Registry;
 pub use tree::{Item, Tree};
-pub use unpack::{host, libraries, unpack};
+pub use unpack::{host, libraries, unpack, unpack_layer};

@@ -19,6 +19,7 @@ mod listing;
 mod mariadb;
 mod php;
 mod reproducible;
+mod rules;
 mod small;
 mod suites;
 mod system;
