@@ -4,7 +4,7 @@ use crate::dmc::Built;
 use crate::layout::Layout;
 use crate::process::{run, tool};
 use flate2::read::MultiGzDecoder;
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 /// This machine's architecture in Debian's and OCI's words.
@@ -24,6 +24,7 @@ pub fn libraries(arch: &str) -> &'static str {
 /// Copies one architecture into a layout of its own and unpacks it: the root folder.
 #[track_caller]
 pub fn unpack(built: &Built, arch: &str, into: &Path) -> PathBuf {
+    fs::create_dir_all(into).unwrap();
     let copy = format!("{}:{arch}", into.join("copy").display());
     let mut skopeo = tool("skopeo", "skopeo");
     skopeo.args(["copy", "-q", "--override-arch", arch, &built.transport()]);

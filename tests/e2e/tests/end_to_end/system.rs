@@ -64,7 +64,8 @@ fn the_loaders_cache_is_what_the_images_own_ldconfig_writes() {
         "packages = [\"libc-bin\", \"libc6\", \"libfakeroot\", \"libblas3\", \"zlib1g-dev\"]\n\
          roots = [\"/usr/sbin/ldconfig\"]\n\
          include = [\"/etc/ld.so.conf\", \"/etc/ld.so.conf.d/*\", \"/usr/lib/{triplet}/lib*.so*\",\n\
-         \"/usr/lib/{triplet}/libfakeroot/*\"]\n",
+         \"/usr/lib/{triplet}/libfakeroot/*\"]\n\
+         exclude = [\"/usr/lib/{triplet}/libthread_db.so*\"]\n",
     );
     let built = workplace.create(&["-t", "loader", "-A", "amd64,arm64"]);
     for arch in ["amd64", "arm64"] {
