@@ -7,6 +7,7 @@ use crate::search::{self, Loaded, Search};
 use dmc_types::{
     DlopenPriority, ElfFacts, EntryKind, ImagePath, Nature, PackageName, Rule, RuleTrigger, SoName,
 };
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 impl Walk {
@@ -27,7 +28,10 @@ impl Walk {
         self.fire(Some(path), package, by_path);
         match kept.file().map(|file| &file.nature) {
             Some(Nature::Elf(elf)) => self.expand_elf(path, package, elf, edge),
-            Some(Nature::Script(shebang)) => {
+            // The kernel starts only what is executable; other scripts are read by programs.
+            Some(Nature::Script(shebang))
+                if entry.mode & 0o111 != 0 || edge.kind == EdgeKind::Root =>
+            {
                 self.expand_script(path, Some(package), shebang);
                 Ok(())
             }
@@ -36,7 +40,7 @@ impl Walk {
                 package: package.clone(),
                 why: why.clone(),
             }),
-            Some(Nature::Data) | None => Ok(()),
+            Some(Nature::Script(_) | Nature::Data) | None => Ok(()),
         }
     }
 
@@ -196,7 +200,44 @@ impl Walk {
             }
             want.push((name.clone(), places));
         }
+        if let Some(loaded) = self.loaded_already(names, from) {
+            let edge = Edge { kind: kind.clone(), from: Some(from.clone()) };
+            return self.keep(&loaded, &edge, None);
+        }
         Ok(Some(Need { by: self.owner_of(from), want: Want::Library(want), hard }))
+    }
+
+    /// A library of one of these names that a program of `from` has loaded for another of its
+    /// files, which may look in folders where `from` does not: the loader takes what it has.
+    fn loaded_already(&self, names: &[SoName], from: &ImagePath) -> Option<ImagePath> {
+        let named = |kept: &Kept| match kept.file().map(|file| &file.nature) {
+            Some(Nature::Elf(elf)) => {
+                names.iter().any(|name| elf.soname.as_deref() == Some(name.as_str()))
+            }
+            _ => false,
+        };
+        let mut same = self.closure.files.iter().filter(|(_, kept)| named(kept)).peekable();
+        same.peek()?;
+        let above = self.above(from);
+        same.find(|(path, _)| !self.above(path).is_disjoint(&above)).map(|(path, _)| path.clone())
+    }
+
+    /// The files of the image that need this one, whether directly or not, without any that
+    /// others need in turn.
+    fn above<'a>(&'a self, path: &'a ImagePath) -> BTreeSet<&'a ImagePath> {
+        let (mut seen, mut tops, mut queue) = (BTreeSet::new(), BTreeSet::new(), vec![path]);
+        while let Some(path) = queue.pop() {
+            if !seen.insert(path) {
+                continue;
+            }
+            let Some(kept) = self.closure.files.get(path) else { continue };
+            let by: Vec<_> = kept.reasons.iter().filter_map(|edge| edge.from.as_ref()).collect();
+            if by.is_empty() {
+                tops.insert(path);
+            }
+            queue.extend(by);
+        }
+        tops
     }
 
     fn take_library(

@@ -604,3 +604,48 @@ fn a_pattern_that_matches_nothing_is_told_what_there_is() {
     let error = walk(start, &[package("nginx", &files)]).unwrap_err();
     assert!(error.hint().contains("did you mean `/etc/nginx/mime.types`?"), "{}", error.hint());
 }
+
+#[test]
+fn a_library_that_the_program_has_loaded_for_another_is_taken() {
+    let private = "/usr/lib/prog";
+    let here = |needed: &[&str]| elf(needed, |facts| facts.runpath = vec![private.into()]);
+    let named = elf(&[], |facts| facts.soname = Some("libown.so.1".into()));
+    let archive = [
+        package(
+            "prog",
+            &[
+                ("/usr/bin/prog", here(&["libown.so.1", "libother.so.1"])),
+                (&format!("{private}/libown.so.1"), named),
+            ],
+        ),
+        // It has no run path of its own.
+        package("other", &[(&format!("{LIB}/libother.so.1"), elf(&["libown.so.1"], |_| {}))]),
+    ];
+    let closure = walk(start(&["prog"], &["/usr/bin/prog"]), &archive).unwrap();
+    let own = &closure.files[&path(&format!("{private}/libown.so.1"))];
+    assert!(
+        own.reasons.iter().any(|edge| edge.from == Some(path(&format!("{LIB}/libother.so.1"))))
+    );
+    // Another program that has not loaded it does not find it.
+    let stray = package("stray", &[("/usr/bin/stray", elf(&["libother.so.1"], |_| {}))]);
+    let alone = walk(start(&["stray"], &["/usr/bin/stray"]), &[stray, Arc::clone(&archive[1])]);
+    assert!(matches!(alone, Err(WalkError::NoLibrary { .. })), "{alone:?}");
+}
+
+#[test]
+fn a_script_that_is_not_executable_brings_no_interpreter() {
+    let script = file(Nature::Script(Shebang {
+        interpreter: b"/usr/bin/lang".to_vec(),
+        argument: None,
+        words: Vec::new(),
+    }));
+    let mut tool = PackageFacts::clone(&package("tool", &[("/usr/lib/tool/a", script)]));
+    let start = || Start {
+        include: vec![PathGlob::parse("/usr/lib/tool/a").unwrap()],
+        ..start(&["tool"], &[])
+    };
+    for (mode, refused) in [(0o755, true), (0o644, false)] {
+        tool.entries[0].mode = mode;
+        assert_eq!(walk(start(), &[Arc::new(tool.clone())]).is_err(), refused, "{mode:o}");
+    }
+}
