@@ -44,7 +44,7 @@ fn import(name: &str) -> Import {
 fn package(package: &str, entries: &[(&str, EntryKind)]) -> Arc<PackageFacts> {
     let entry = |(at, kind): &(&str, EntryKind)| Entry {
         path: path(at),
-        mode: 0o644,
+        mode: 0o755,
         uid: 0,
         gid: 0,
         time: 0,
