@@ -163,6 +163,7 @@ fn start(template: &ArchTemplate, rules: Vec<dmc_types::Rule>) -> Start {
         copied,
         rules,
         scripts: scripts(template),
+        placed: template.placed.keys().cloned().collect(),
     }
 }
 

@@ -64,9 +64,10 @@ fn an_image_that_would_not_work_is_refused_and_leaves_nothing() {
         (
             "an interpreter",
             "[[files]]\npath = \"/usr/bin/run\"\nmode = \"0755\"\n\
-             text = \"#!/bin/sh\\n\"\n"
+             text = \"#!/usr/bin/lang\\n\"\n\
+             [[files]]\npath = \"/usr/bin/lang\"\ntext = \"not executable\"\n"
                 .to_owned(),
-            &["`/usr/bin/run` is run by `/bin/sh`"],
+            &["`/usr/bin/run` is run by `/usr/bin/lang`"],
         ),
         ("a program", "entrypoint = [\"nginy\"]\n".to_owned(), &["entrypoint runs `nginy`"]),
         (

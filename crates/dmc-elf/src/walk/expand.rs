@@ -198,6 +198,9 @@ impl Walk {
             if let Some(found) = found {
                 return self.take_library(name, found, from, kind).map(|()| None);
             }
+            if places.iter().any(|place| self.placed.contains(place)) {
+                return Ok(None);
+            }
             want.push((name.clone(), places));
         }
         if let Some(loaded) = self.loaded_already(names, from) {

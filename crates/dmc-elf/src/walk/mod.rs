@@ -52,6 +52,8 @@ pub struct Start {
     pub rules: Vec<Rule>,
     /// Scripts that the template itself places, with their first lines and words.
     pub scripts: Vec<(ImagePath, Shebang)>,
+    /// Everything that the template itself places: what needs one of these has it.
+    pub placed: BTreeSet<ImagePath>,
 }
 
 /// A walk under way.
@@ -70,6 +72,8 @@ pub struct Walk {
     soft: Vec<Soft>,
     /// Paths that were asked for once, with the package in whose dependencies.
     asked: BTreeSet<(PackageName, ImagePath)>,
+    /// What the template itself places.
+    placed: BTreeSet<ImagePath>,
     /// Soname-like strings of kept files.
     sonames: Vec<(ImagePath, Vec<String>)>,
     /// The packages that the last `advance` had at hand.
@@ -106,6 +110,7 @@ impl Walk {
             licensed: BTreeSet::new(),
             soft: Vec::new(),
             asked: BTreeSet::new(),
+            placed: start.placed,
             sonames: Vec::new(),
             seen: BTreeSet::new(),
         }
@@ -313,6 +318,10 @@ impl Walk {
     ) -> Result<Option<Need>, WalkError> {
         let found = self.universe.lookup(path);
         let Some(place) = found.place else {
+            if self.placed.contains(&found.path) {
+                self.keep_links(&found.links, edge)?;
+                return Ok(None);
+            }
             // What lies behind a link is sought from the package that ships the link.
             let by =
                 found.links.last().and_then(|link| self.owner_of(link)).or_else(|| by.cloned());

@@ -75,6 +75,7 @@ fn start(packages: &[&str], roots: &[&str]) -> Start {
         copied: vec![],
         rules: vec![],
         scripts: vec![],
+        placed: BTreeSet::new(),
     }
 }
 
@@ -647,5 +648,26 @@ fn a_script_that_is_not_executable_brings_no_interpreter() {
     for (mode, refused) in [(0o755, true), (0o644, false)] {
         tool.entries[0].mode = mode;
         assert_eq!(walk(start(), &[Arc::new(tool.clone())]).is_err(), refused, "{mode:o}");
+    }
+}
+
+#[test]
+fn what_the_template_places_is_there_for_all_that_need_it() {
+    let script = |interpreter: &str| {
+        let interpreter = interpreter.as_bytes().to_vec();
+        file(Nature::Script(Shebang { interpreter, argument: None, words: Vec::new() }))
+    };
+    let placed = BTreeSet::from([path("/usr/local/bin/lang"), path(&format!("{LIB}/libown.so.1"))]);
+    for (interpreter, refused) in [("/usr/local/bin/lang", false), ("/usr/local/bin/none", true)] {
+        let archive = [package(
+            "prog",
+            &[
+                ("/usr/bin/prog", elf(&["libown.so.1"], |_| {})),
+                ("/usr/bin/script", script(interpreter)),
+            ],
+        )];
+        let roots = ["/usr/bin/prog", "/usr/bin/script"];
+        let start = Start { placed: placed.clone(), ..start(&["prog"], &roots) };
+        assert_eq!(walk(start, &archive).is_err(), refused, "{interpreter}");
     }
 }
