@@ -14,6 +14,7 @@ use dmc_system::GrammarError;
 use dmc_template::{ConfError, PackagePattern, RuleError, TemplateError, TextError};
 use dmc_types::{Arch, PackageName, TemplateName};
 use dmc_verify::{Report, Severity, TableError};
+use std::fmt::Write as _;
 use std::io;
 
 /// A task that failed.
@@ -371,11 +372,13 @@ const LISTED: usize = 20;
 /// The errors of a report, one a line.
 fn listed(report: &Report) -> String {
     let errors = report.of(Severity::Error);
-    let mut text: String =
-        errors.take(LISTED).map(|finding| format!("\n- {}", finding.problem)).collect();
+    let mut text = String::new();
+    for finding in errors.take(LISTED) {
+        let _ = write!(text, "\n- {}", finding.problem);
+    }
     let more = report.of(Severity::Error).count().saturating_sub(LISTED);
     if more > 0 {
-        text += &format!("\n- and {more} more");
+        let _ = write!(text, "\n- and {more} more");
     }
     text
 }

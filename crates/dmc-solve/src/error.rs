@@ -73,5 +73,5 @@ impl Unsolvable {
 }
 
 fn needed(because: &[String]) -> String {
-    because.iter().map(|line| format!("; {line}")).collect()
+    because.iter().flat_map(|line| ["; ", line]).collect()
 }

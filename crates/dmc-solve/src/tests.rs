@@ -147,8 +147,8 @@ fn what_cannot_be_is_told_with_its_names() {
 /// Forty choices in a row before what cannot be: the search ends, and tells the conflict.
 #[test]
 fn a_hopeless_search_ends() {
-    let choices: String =
-        (10..50).map(|n| format!("p{n}; Depends: a{n} | b{n}\na{n}\nb{n}\n")).collect();
+    let choice = |n| format!("p{n}; Depends: a{n} | b{n}\na{n}\nb{n}\n");
+    let choices = (10..50).map(choice).collect::<Vec<_>>().concat();
     let all: Vec<String> = (10..50).map(|n| format!("p{n}")).collect();
     let lines = format!("{choices}ab; Depends: {}, cc\ncc; Conflicts: ab", all.join(", "));
     let error = ask(&lines, "ab").unwrap_err().to_string();

@@ -50,9 +50,9 @@ pub(crate) fn installed(words: &[Option<Rc<str>>]) -> Option<Alternative> {
                 made = Some(Alternative { link, name, path, priority, slaves: Vec::new() });
             }
             "--slave" | "--follower" => made.as_mut()?.slaves.push(triple(&mut words)?),
-            "--altdir" | "--admindir" | "--instdir" | "--root" => return None,
             "--log" => drop(words.next()),
             "--force" | "--quiet" | "--verbose" | "--debug" | "--skip-auto" => {}
+            // Others among them move the links elsewhere (`--altdir`, `--root`).
             _ => return None,
         }
     }

@@ -131,7 +131,8 @@ pub fn library_names(libraries: &[Library]) -> BTreeSet<String> {
     for Library { name, soname, link } in libraries {
         let soname = soname.as_ref().unwrap_or(name);
         // A link for the linker (`libz.so`) is found by its own name.
-        let development = *link && name.ends_with(".so") && soname.starts_with(name.as_str());
+        let development =
+            *link && name.as_bytes().ends_with(b".so") && soname.starts_with(name.as_str());
         names.insert(if development { name.clone() } else { soname.clone() });
     }
     names

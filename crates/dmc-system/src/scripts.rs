@@ -134,15 +134,17 @@ impl Form {
     fn fits(&self, words: &[Option<Rc<str>>]) -> bool {
         let mut words = words.iter();
         for form in &self.words {
-            match (form.as_str(), words.next()) {
-                ("…", _) => return true,
-                (_, None) => return false,
-                ("*", Some(_)) => {}
-                (form, Some(word)) if word.as_deref() == Some(form) => {}
-                // `/run/*` is a path below.
-                (form, Some(Some(word)))
-                    if form.strip_suffix('*').is_some_and(|head| word.starts_with(head)) => {}
-                _ => return false,
+            if form == "…" {
+                return true;
+            }
+            let Some(word) = words.next() else { return false };
+            let fits = form == "*"
+                || word.as_deref().is_some_and(|word| {
+                    // `/run/*` is a path below.
+                    word == form || form.strip_suffix('*').is_some_and(|it| word.starts_with(it))
+                });
+            if !fits {
+                return false;
             }
         }
         words.next().is_none()

@@ -100,7 +100,7 @@ fn read(fields: &[String]) -> Result<Option<TmpLine>, &'static str> {
         return Err("its text is encoded or a credential");
     }
     let path = specified(field(1).ok_or("it has no path")?)?;
-    let path = ImagePath::parse(&path).map_err(|_| "its path is none, or is a pattern")?;
+    let path = ImagePath::parse(&path).ok().ok_or("its path is none, or is a pattern")?;
     let path = now_below_run(&path.merged_usr());
     let text = field(6).map(specified).transpose()?;
     let kind = match letter {
@@ -121,9 +121,10 @@ fn read(fields: &[String]) -> Result<Option<TmpLine>, &'static str> {
         return Err("its path is a pattern");
     }
     let mode = field(2).map(|mode| {
-        u32::from_str_radix(mode.trim_start_matches(['~', ':']), 8).map(|mode| mode & 0o1777)
+        let bits = u32::from_str_radix(mode.trim_start_matches(['~', ':']), 8).ok();
+        bits.map(|bits| bits & 0o1777).ok_or("its mode is no number")
     });
-    let mode = mode.transpose().map_err(|_| "its mode is no number")?;
+    let mode = mode.transpose()?;
     let name = |at: usize| field(at).map(|name| name.trim_start_matches(':').to_owned());
     Ok(Some(TmpLine { path, kind, mode, user: name(3), group: name(4), origin: String::new() }))
 }

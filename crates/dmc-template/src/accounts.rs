@@ -154,7 +154,8 @@ impl Book<'_> {
             name: name.to_owned(),
             nearest: nearest(name, known()).map(str::to_owned),
         };
-        others.map(|name| LoginName::try_from(name.to_owned()).map_err(|_| unknown(name))).collect()
+        let login = |name: &str| LoginName::try_from(name.to_owned()).ok();
+        others.map(|name| login(name).ok_or_else(|| unknown(name))).collect()
     }
 
     /// Gives the names that packages define their numbers; those that `[[users]]` or

@@ -1,6 +1,8 @@
 //! The pages and schemas in docs/ that are made from the code's own types. `scripts/bless` renews
 //! them.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop at what it does not expect")]
+
 use serde_json::{Map, Value};
 use std::fmt::Write as _;
 use std::fs;

@@ -119,13 +119,11 @@ pub(crate) fn settings(args: &Args, env: &Environment) -> Result<Settings, Comma
 
 /// The rules of the folder that the configuration names, else the shipped ones.
 fn rules(conf: &Conf) -> Result<Vec<(String, Vec<u8>)>, CommandError> {
-    match &conf.rules {
-        Some(folder) => crate::folders::read_rules(Utf8Path::new(folder)),
-        None => {
-            let shipped = embedded::rules().into_iter();
-            Ok(shipped.map(|(name, text)| (name, text.to_vec())).collect())
-        }
+    if let Some(folder) = &conf.rules {
+        return crate::folders::read_rules(Utf8Path::new(folder));
     }
+    let shipped = embedded::rules().into_iter();
+    Ok(shipped.map(|(name, text)| (name, text.to_vec())).collect())
 }
 
 fn arch(name: &str) -> Result<Arch, CommandError> {

@@ -90,10 +90,11 @@ async fn one(
 
 /// Why the packages of a small image are there, each below the one that it is needed by.
 fn needed(packages: &[(PackageName, String)]) -> String {
-    let lines = packages.iter().enumerate();
-    lines
-        .map(|(depth, (name, why))| format!("{:1$}package {name}: {why}\n", "", 2 + 2 * depth))
-        .collect()
+    let mut text = String::new();
+    for (depth, (name, why)) in packages.iter().enumerate() {
+        let _ = writeln!(text, "{:1$}package {name}: {why}", "", 2 + 2 * depth);
+    }
+    text
 }
 
 fn kept(

@@ -190,7 +190,7 @@ impl PackageIndex {
             return Err(self.damaged("an entry's checksum is wrong"));
         }
         let text: Option<RowText<'_>> = postcard::from_bytes(bytes).ok();
-        let row = text.and_then(|text| row(name, text));
+        let row = text.and_then(|text| row(name, &text));
         row.ok_or_else(|| self.damaged("an entry cannot be read"))
     }
 
@@ -203,7 +203,7 @@ impl PackageIndex {
     }
 }
 
-fn row<'a>(name: &'a str, text: RowText<'a>) -> Option<Row<'a>> {
+fn row<'a>(name: &'a str, text: &RowText<'a>) -> Option<Row<'a>> {
     let checksum = match text.sha256 {
         Some(digest) => Checksum::Sha256(Sha256::from_bytes(digest)),
         None => Checksum::Sha512(std::str::from_utf8(text.sha512).ok()?.parse().ok()?),

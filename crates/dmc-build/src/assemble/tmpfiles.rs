@@ -77,8 +77,8 @@ impl Layout<'_> {
         if !matches!(node.kind, NodeKind::Symlink(_)) {
             let sticky = if node.is_directory() { 0o1777 } else { 0o777 };
             node.mode = line.mode.map_or(node.mode, |mode| mode & sticky);
-            node.uid = number(line, &line.user, &ids.users)?.unwrap_or(node.uid);
-            node.gid = number(line, &line.group, &ids.groups)?.unwrap_or(node.gid);
+            node.uid = number(line, line.user.as_ref(), &ids.users)?.unwrap_or(node.uid);
+            node.gid = number(line, line.group.as_ref(), &ids.groups)?.unwrap_or(node.gid);
         }
         if missing {
             return self.insert(line.path.clone(), node);
@@ -89,7 +89,7 @@ impl Layout<'_> {
 
 fn number(
     line: &TmpLine,
-    name: &Option<String>,
+    name: Option<&String>,
     ids: &BTreeMap<String, u32>,
 ) -> Result<Option<u32>, AssembleError> {
     let Some(name) = name else { return Ok(None) };

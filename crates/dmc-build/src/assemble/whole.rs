@@ -69,7 +69,7 @@ impl Layout<'_> {
             let kept = closure.files.get(&path.merged_usr());
             if let Some(NodeKind::File(Content::Stored(content))) = kept.map(stored) {
                 let bytes = self.fetch(path, &content)?;
-                sums.push((path, hex(&Md5::digest(&bytes))));
+                sums.push((path, hex::encode(Md5::digest(&bytes))));
             }
         }
         Ok(sums)
@@ -129,8 +129,4 @@ impl Layout<'_> {
         }
         Ok(found.then_some(bytes))
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -71,7 +71,7 @@ pub(crate) async fn resolve(
 }
 
 /// Whole packages bring files that the template did not ask for, some of which work only with
-/// packages that are merely recommended (libthread_db needs a debugger around it). What is wrong
+/// packages that are merely recommended (`libthread_db` needs a debugger around it). What is wrong
 /// with those is worth a warning; what the template asks for must work.
 pub(crate) fn soften(report: &mut Report, template: &ArchTemplate, closure: &Closure) {
     let asked = |path: &ImagePath| {
@@ -132,7 +132,7 @@ impl Shelf<'_> {
     }
 }
 
-fn package(candidate: Candidate) -> Arc<Package> {
+fn package(candidate: &Candidate) -> Arc<Package> {
     let text = PackageText {
         essential: if candidate.essential { "yes" } else { "" },
         multi_arch: &candidate.multi_arch,
@@ -156,7 +156,7 @@ impl Index for Shelf<'_> {
     }
 
     fn package(&self, name: &PackageName) -> Result<Option<Arc<Package>>, ArchiveError> {
-        Ok(self.find(name)?.map(package))
+        Ok(self.find(name)?.as_ref().map(package))
     }
 
     fn providers(&self, name: &PackageName) -> Result<Vec<Arc<Package>>, ArchiveError> {
@@ -167,7 +167,7 @@ impl Index for Shelf<'_> {
             found.retain(|one| one.package != *third);
             found.extend(self.find(third)?.filter(provides));
         }
-        Ok(found.into_iter().map(package).collect())
+        Ok(found.iter().map(package).collect())
     }
 
     fn essential(&self) -> Result<Vec<PackageName>, ArchiveError> {

@@ -4,6 +4,8 @@
 //! template's `include` names stays. Of two packages that ship one path differently the one that
 //! replaces the other wins (Debian Policy 7.6.1).
 
+#![expect(clippy::result_large_err, reason = "a walk fails once, and its errors tell much")]
+
 use super::alternatives::{Groups, links};
 use dmc_deb::deb822::Paragraph;
 use dmc_deb::relation::Relations;

@@ -62,7 +62,8 @@ pub(crate) struct Scene<'a> {
     arch: Arch,
     /// The running containers' names, the tested one first; empty while they are stopped.
     running: Vec<String>,
-    _folder: TempDir,
+    #[expect(dead_code, reason = "it is removed when the scene is dropped")]
+    folder: TempDir,
 }
 
 impl<'a> Scene<'a> {
@@ -101,7 +102,6 @@ impl<'a> Scene<'a> {
         }
         let running = Vec::new();
         let (program, arch) = (subject.program, subject.arch);
-        let _folder = folder;
         Ok(Self {
             client,
             test,
@@ -112,7 +112,7 @@ impl<'a> Scene<'a> {
             callers,
             arch,
             running,
-            _folder,
+            folder,
         })
     }
 

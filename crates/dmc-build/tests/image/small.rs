@@ -33,7 +33,7 @@ fn files(stage: &Stage, image: &dmc_build::ImageSummary) -> BTreeMap<String, Str
         let mut entry = entry.unwrap();
         let mut contents = Vec::new();
         entry.read_to_end(&mut contents).unwrap();
-        let target = entry.link_name_bytes().map(|link| link.into_owned());
+        let target = entry.link_name_bytes().map(std::borrow::Cow::into_owned);
         let path = String::from_utf8(entry.path_bytes().into_owned()).unwrap();
         let text = String::from_utf8_lossy(&target.unwrap_or(contents)).into_owned();
         found.insert(path.trim_end_matches('/').to_owned(), text);

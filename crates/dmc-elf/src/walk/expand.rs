@@ -213,16 +213,16 @@ impl Walk {
     /// A library of one of these names that a program of `from` has loaded for another of its
     /// files, which may look in folders where `from` does not: the loader takes what it has.
     fn loaded_already(&self, names: &[SoName], from: &ImagePath) -> Option<ImagePath> {
-        let named = |kept: &Kept| match kept.file().map(|file| &file.nature) {
+        let wanted = |kept: &Kept| match kept.file().map(|file| &file.nature) {
             Some(Nature::Elf(elf)) => {
                 names.iter().any(|name| elf.soname.as_deref() == Some(name.as_str()))
             }
             _ => false,
         };
-        let mut same = self.closure.files.iter().filter(|(_, kept)| named(kept)).peekable();
-        same.peek()?;
+        let mut alike = self.closure.files.iter().filter(|(_, kept)| wanted(kept)).peekable();
+        alike.peek()?;
         let above = self.above(from);
-        same.find(|(path, _)| !self.above(path).is_disjoint(&above)).map(|(path, _)| path.clone())
+        alike.find(|(path, _)| !self.above(path).is_disjoint(&above)).map(|(path, _)| path.clone())
     }
 
     /// The files of the image that need this one, whether directly or not, without any that

@@ -1,5 +1,6 @@
 use super::*;
 use crate::fixture::package;
+use std::fmt::Write as _;
 
 fn grammar() -> Grammar {
     let text = include_str!("../../../../conf/scripts.toml");
@@ -16,7 +17,7 @@ fn report(script: &str) -> String {
             Covered::NoEffect(_) => ' ',
             Covered::NotCovered => '!',
         };
-        text += &format!("{line}{sign}{shown}\n");
+        let _ = writeln!(text, "{line}{sign}{shown}");
     }
     text
 }

@@ -88,6 +88,7 @@ fn primary(words: &[Value], absent: &dyn Fn(&str) -> bool) -> Option<bool> {
 }
 
 /// None where this is no comparison; within, the answer as far as it is known.
+#[expect(clippy::option_option, reason = "whether it compares, and what is known of the answer")]
 fn compare(left: &Value, operator: &Value, right: &Value) -> Option<Option<bool>> {
     let same = match (left, right) {
         (Some(left), Some(right)) => Some(left == right),

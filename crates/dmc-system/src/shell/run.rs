@@ -74,8 +74,8 @@ pub(crate) fn follow(script: &[u8], scene: &Scene<'_>) -> (Vec<Run>, Option<usiz
         }
     }
     let exhausted = walker.steps >= MOST;
-    let last = walker.runs.last().map_or(1, |run| run.line);
-    (walker.runs, broken.or(exhausted.then_some(last)))
+    let reached = walker.runs.last().map_or(1, |run| run.line);
+    (walker.runs, broken.or(exhausted.then_some(reached)))
 }
 
 /// How a list came to its end.

@@ -69,6 +69,7 @@ fn a_file_says_where_in_the_order_it_is_loaded() {
 }
 
 #[test]
+#[expect(clippy::literal_string_with_formatting_args, reason = "the template's own placeholder")]
 fn packages_are_known_as_extensions_by_their_names() {
     let pattern = ExtensionPackage::try_from("php8.4-{name}".to_owned()).unwrap();
     for (package, name) in

@@ -81,7 +81,12 @@ fn help_lists_templates_groups_and_activities() {
     let stage = Stage::new();
     stage.template("mine", "packages = []");
     let told = stage.run_plain(&["--help"]);
-    for part in ["setup, update, create, verify, test, load, why", "base     nginx", "base     mine", "LOG_dir"] {
+    for part in [
+        "setup, update, create, verify, test, load, why",
+        "base     nginx",
+        "base     mine",
+        "LOG_dir",
+    ] {
         assert!(told.stdout.contains(part), "no `{part}` in:\n{}", told.stdout);
     }
     for flag in [

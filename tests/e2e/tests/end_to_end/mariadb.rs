@@ -46,15 +46,15 @@ impl Site {
         confined(&self.engine, &[&network], &args)
     }
 
-    fn up(&self, server: &Container<'_>) {
-        // It says so when it is; clients that come too early would restart what has died.
-        wait_for(|| server.logs().stderr.contains("port: 3306"));
-    }
-
     #[track_caller]
     fn answer(&self, server: &Container<'_>, sql: &str) -> String {
         self.ask(server, "root", PASSWORD, sql).ok().stdout
     }
+}
+
+/// Waits until the server says that it is up: clients that come too early would restart what has died.
+fn up(server: &Container<'_>) {
+    wait_for(|| server.logs().stderr.contains("port: 3306"));
 }
 
 fn given(password: &str) -> String {
@@ -63,7 +63,7 @@ fn given(password: &str) -> String {
 
 fn serves_twice(site: &Site) {
     let first = site.start(&["-e", &given(PASSWORD)]);
-    site.up(&first);
+    up(&first);
     let open = "select count(*) from mysql.global_priv where \
         ifnull(json_value(Priv, '$.authentication_string'), '') in ('', 'invalid') \
         and not ifnull(json_value(Priv, '$.account_locked'), false)";
@@ -82,7 +82,7 @@ fn serves_twice(site: &Site) {
     drop(first);
 
     let second = site.start(&["-e", &given("another")]);
-    site.up(&second);
+    up(&second);
     assert_eq!(site.answer(&second, "select x from d.t"), "kept ✓\n");
     site.ask(&second, "root", "another", "select 1").code_is(1);
     assert_eq!(second.stop(), 0, "{:?}", second.logs());
@@ -114,7 +114,7 @@ fn a_secret_file_gives_the_password_and_variables_make_a_database_with_its_user(
     ];
     let options: Vec<&str> = options.iter().flat_map(|(flag, value)| [*flag, value]).collect();
     let server = site.start(&options);
-    site.up(&server);
+    up(&server);
     let seen = site
         .ask(&server, "o'neil", "it's", "create table `my_db``s`.t (i int); show databases")
         .ok();

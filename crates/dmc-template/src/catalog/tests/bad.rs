@@ -54,7 +54,7 @@ fn a_wrong_key_is_shown_with_its_line() {
     # unknown key that is like none
     templates/it/template.toml, line 3: unknown key `deployment`
       3 | deployment = 1
-      hint: known are group, summary, description, abstract, extends, version_from, packages, packages_like, roots, include, exclude, extensions, extension, links, spare_links, copies, concat, files, directories, executable, accounts, users, user_groups, environment, entrypoint, cmd, user, workdir, volumes, ports, stop_signal, healthcheck, labels, test
+      hint: known are group, summary, description, abstract, extends, mode, version_from, packages, packages_like, roots, include, exclude, extensions, extension, links, spare_links, copies, concat, files, directories, executable, accounts, users, user_groups, environment, entrypoint, cmd, user, workdir, volumes, ports, stop_signal, healthcheck, labels, test
 
     # unknown key of a table
     templates/it/template.toml, line 6: unknown key `hoem`
