@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 const ARCHS: [&str; 2] = ["amd64", "arm64"];
 
 /// Every image of these tests, and the bytes that its layer for amd64 has at most.
-const IMAGES: [(&str, u64); 12] = [
+pub(crate) const IMAGES: [(&str, u64); 14] = [
     ("nonroot", 20_000),
     ("tls-roots", 400_000),
     ("tzdata", 300_000),
@@ -17,6 +17,8 @@ const IMAGES: [(&str, u64); 12] = [
     ("cc", 3_800_000),
     ("supervised", 3_500_000),
     ("nginx", 5_350_000),
+    ("php", 12_200_000),
+    ("adminer", 12_600_000),
     ("python", 13_000_000),
     ("mariadb", 16_700_000),
     ("mariadb-client", 11_500_000),

@@ -1,6 +1,7 @@
 //! `dmc -a test` in real engines: as root, as an ordinary user, and broken off.
 
-use dmc_e2e::{Engine, Workplace, nginx, program, run, tool};
+use crate::images::IMAGES;
+use dmc_e2e::{Engine, Workplace, image, nginx, program, run, tool};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::path::Path;
@@ -41,6 +42,21 @@ fn the_templates_tests_hold_in_podman_and_docker() {
         assert!(mark(workplace).is_some_and(|mark| mark.to_lowercase().contains(engine.name())));
         assert_nothing_is_left(&engine);
     }
+}
+
+/// Each with at least one test of its own or of a template that it extends.
+#[test]
+fn the_tests_of_every_shipped_template_hold_in_podman() {
+    let engine = Engine::podman();
+    // All before the first is tested: some stand beside others.
+    let workplaces = IMAGES.map(|(template, _)| (template, image(template).0));
+    for (template, workplace) in workplaces {
+        let args = ["-a", "test", "-t", template, "--engine", engine.name()];
+        let told = run(&mut engine.aim(workplace.dmc(&args))).ok().stdout;
+        let ok = format!("ok test {template} ");
+        assert!(!told.is_empty() && told.lines().all(|line| line.starts_with(&ok)), "{told}");
+    }
+    assert_nothing_is_left(&engine);
 }
 
 /// A workplace whose nginx has tests of a restart, of a companion, and one that fails.
