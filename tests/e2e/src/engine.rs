@@ -103,6 +103,15 @@ impl Engine {
         image
     }
 
+    fn unmount(&self) {
+        let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+        let folder = self.folder().to_str().unwrap_or_default();
+        let points = mounts.lines().filter_map(|line| line.split(' ').nth(1));
+        for point in points.filter(|point| point.starts_with(folder)) {
+            let _ = Command::new("umount").args(["-l", point]).status();
+        }
+    }
+
     /// A folder for what containers shall see.
     pub fn folder(&self) -> &Path {
         self.folder.path()
@@ -112,12 +121,14 @@ impl Engine {
 impl Drop for Engine {
     fn drop(&mut self) {
         drop(self.daemon.take());
-        // Engines leave mounts behind in their folders, which could not be removed.
-        let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
-        let folder = self.folder.path().to_str().unwrap_or_default();
-        let points = mounts.lines().filter_map(|line| line.split(' ').nth(1));
-        for point in points.filter(|point| point.starts_with(folder)) {
-            let _ = Command::new("umount").args(["-l", point]).status();
+        // Engines leave mounts behind in their folders, which could not be removed; and podman tidies
+        // up behind a container that has ended, perhaps only now.
+        for _ in 0..50 {
+            self.unmount();
+            if fs::remove_dir_all(self.folder()).is_ok() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(100));
         }
     }
 }
