@@ -166,7 +166,7 @@ impl Search<'_> {
             guess::likelihood(&need.want, &candidate.package) == Likelihood::Expected
         };
         if let Some(found) = direct.iter().find(|candidate| expected(candidate)) {
-            return Ok(Some(found.clone()));
+            return self.preferred(need.by.as_ref(), found).map(Some);
         }
         // Rules ask for what libc itself opens: nothing but libc's packages depends on that.
         if need.hard && matches!(need.want, Want::Library(_)) {
@@ -178,9 +178,30 @@ impl Search<'_> {
         }
     }
 
+    /// The first to be had of the alternatives among which `of` names a package, as apt would
+    /// take it; that package where it has none.
+    fn preferred(
+        &self,
+        of: Option<&PackageName>,
+        found: &Candidate,
+    ) -> Result<Candidate, BuildError> {
+        let taken = of.and_then(|of| self.taken.get(of));
+        let relations = taken.map(Candidate::relations).unwrap_or_default();
+        for group in relations.groups.iter().filter(|group| group.len() > 1) {
+            let mut all = Vec::new();
+            for relation in group {
+                all.extend(self.candidates(relation)?);
+            }
+            if all.iter().any(|candidate| candidate.package == found.package) {
+                return Ok(all.swap_remove(0));
+            }
+        }
+        Ok(found.clone())
+    }
+
     /// Reads one package after the other, the likeliest and smallest first: direct dependencies
     /// and then what these depend on, as far as they are named like what is needed; last the
-    /// other direct dependencies.
+    /// others, in the same order.
     async fn pursue(&self, need: &Need) -> Result<Option<(Candidate, Brought)>, BuildError> {
         let Some(by) = &need.by else { return Ok(None) };
         let direct = self.dependencies(by)?;
@@ -192,8 +213,9 @@ impl Search<'_> {
         };
         let named = |one: &Candidate| likely(one) < Likelihood::Any;
         let (first, last): (Vec<_>, Vec<_>) = order(direct.to_vec()).into_iter().partition(named);
-        let further = order(further).into_iter().filter(named).take(FURTHER_READS);
-        for candidate in first.into_iter().chain(further).chain(last) {
+        let (further, rest): (Vec<_>, Vec<_>) = order(further).into_iter().partition(named);
+        let likeliest = first.into_iter().chain(further.into_iter().take(FURTHER_READS));
+        for candidate in likeliest.chain(last).chain(rest.into_iter().take(FURTHER_READS)) {
             tracing::debug!(package = %candidate.package, need = ?need.want, "read on a guess");
             let brought = self.brought(self.archive.facts(&candidate).await?)?;
             if need.want.is_met_by(&brought, self.arch()) {

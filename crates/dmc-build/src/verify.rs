@@ -6,7 +6,7 @@
 
 use crate::assemble::{AssembleError, Assembled};
 use crate::config::{NONROOT, PATH};
-use dmc_elf::{Closure, Note};
+use dmc_elf::{Closure, Kept, Note};
 use dmc_image::{Content, ContentSource, NodeKind, SealedTree};
 use dmc_system::{Covered, Grammar, Statement};
 use dmc_template::{ArchTemplate, Owner};
@@ -49,9 +49,15 @@ pub(crate) fn verify(
             Note::Open { .. } => Severity::Warning,
             Note::Optional { .. } => Severity::Note,
             // Told by the rules themselves, or found in the tree.
-            Note::Rule { .. } | Note::NoLicence(_) | Note::Dangling { .. } => continue,
+            Note::Rule { .. }
+            | Note::NoLicence(_)
+            | Note::NoInterpreter { .. }
+            | Note::Dangling { .. } => continue,
         };
         report.add(severity, Problem::Open { what: note.to_string() });
+    }
+    if !strict {
+        soften(&mut report, finished.closure);
     }
     report.sort();
     Ok(report)
@@ -127,6 +133,17 @@ fn items<'a>(
         (path, item)
     };
     tree.iter().map(item).collect()
+}
+
+/// A script that only a program's text names may lack what runs it: that is worth a warning.
+fn soften(report: &mut Report, closure: &Closure) {
+    for finding in &mut report.findings {
+        if let Problem::Interpreter { file, .. } = &finding.problem
+            && closure.files.get(file).is_some_and(Kept::is_merely_named)
+        {
+            finding.severity = finding.severity.max(Severity::Warning);
+        }
+    }
 }
 
 fn start(template: &ArchTemplate) -> Start<'_> {

@@ -114,6 +114,11 @@ impl Kept {
         (entry < owner.entries.len()).then(|| Self::new(Arc::clone(owner), entry))
     }
 
+    /// Whether the only reasons for it are strings of programs and words of scripts.
+    pub fn is_merely_named(&self) -> bool {
+        self.reasons.iter().all(|edge| matches!(edge.kind, EdgeKind::Path | EdgeKind::Word(_)))
+    }
+
     /// What the package says of it. Its `path` is the package's own spelling.
     pub fn entry(&self) -> &Entry {
         // `entry` was found by searching `owner`.
@@ -168,6 +173,13 @@ pub enum Note {
         /// A sentence.
         text: String,
     },
+    /// A script that only a program's text names is run by what nothing at hand ships.
+    NoInterpreter {
+        /// The script.
+        script: ImagePath,
+        /// What its first line names.
+        interpreter: ImagePath,
+    },
     /// A package without a copyright file.
     NoLicence(PackageName),
     /// A link of a package leads to something that is not kept and that nothing ships.
@@ -189,6 +201,9 @@ impl fmt::Display for Note {
                 write!(f, "`{by}` names {soname}, which is not in the image")
             }
             Self::Rule { name, text } => write!(f, "{text} (rule {name})"),
+            Self::NoInterpreter { script, interpreter } => {
+                write!(f, "`{script}` is run by `{interpreter}`, which is left out")
+            }
             Self::NoLicence(package) => write!(f, "package {package} has no copyright file"),
             Self::Dangling { link, target } => {
                 write!(f, "link `{link}` leads to `{target}`, which is not in the image")

@@ -89,16 +89,6 @@ pub enum AssembleError {
         /// Where it is said.
         origin: String,
     },
-    /// A package's tmpfiles.d names an owner that the image does not define.
-    #[error("{origin}: the owner `{name}` of `{path}` is not in the image")]
-    Owner {
-        /// Package, file and line.
-        origin: String,
-        /// What it would own.
-        path: ImagePath,
-        /// The user or group.
-        name: String,
-    },
     /// A file of trusted certificates holds none.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
@@ -119,12 +109,6 @@ impl AssembleError {
             }
             Self::FixedNumber { name, fixed, .. } => {
                 return format!("[[users]] with name = \"{name}\" and uid = {fixed} says so");
-            }
-            Self::Owner { name, path, .. } => {
-                return format!(
-                    "take it by accounts = [\"{name}\"], or leave the line out by \
-                     exclude = [\"{path}\"]"
-                );
             }
             Self::Missing { .. } => "name the package that ships it under `packages`",
             Self::Contents { .. } => {

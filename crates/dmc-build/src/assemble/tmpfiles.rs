@@ -49,8 +49,19 @@ impl Layout<'_> {
         let text = self.contents_of(facts, entry)?;
         let file = dmc_system::read_tmpfiles(facts, &entry.path, &text);
         for line in &file.lines {
-            if !self.is_excluded(&line.path) {
-                self.declare(line, ids)?;
+            if self.is_excluded(&line.path) {
+                continue;
+            }
+            let ownership =
+                (number(line.user.as_ref(), &ids.users), number(line.group.as_ref(), &ids.groups));
+            match ownership {
+                (Ok(user), Ok(group)) => self.declare(line, user, group)?,
+                // A program that runs as somebody else needs no folder of that user's.
+                (Err(name), _) | (_, Err(name)) => self.notes.push(format!(
+                    "{}, is left out: its owner `{name}` is not in the image (accounts = \
+                     [\"{name}\"] takes it)",
+                    line.origin
+                )),
             }
         }
         let left_out = file.left_out.into_iter();
@@ -58,7 +69,12 @@ impl Layout<'_> {
         Ok(())
     }
 
-    fn declare(&mut self, line: &TmpLine, ids: &Ids) -> Result<(), AssembleError> {
+    fn declare(
+        &mut self,
+        line: &TmpLine,
+        user: Option<u32>,
+        group: Option<u32>,
+    ) -> Result<(), AssembleError> {
         let there = self.tree.get(&line.path).cloned();
         let missing = there.is_none();
         let mut node = match (&line.kind, there) {
@@ -77,8 +93,8 @@ impl Layout<'_> {
         if !matches!(node.kind, NodeKind::Symlink(_)) {
             let sticky = if node.is_directory() { 0o1777 } else { 0o777 };
             node.mode = line.mode.map_or(node.mode, |mode| mode & sticky);
-            node.uid = number(line, line.user.as_ref(), &ids.users)?.unwrap_or(node.uid);
-            node.gid = number(line, line.group.as_ref(), &ids.groups)?.unwrap_or(node.gid);
+            node.uid = user.unwrap_or(node.uid);
+            node.gid = group.unwrap_or(node.gid);
         }
         if missing {
             return self.insert(line.path.clone(), node);
@@ -87,20 +103,13 @@ impl Layout<'_> {
     }
 }
 
-fn number(
-    line: &TmpLine,
-    name: Option<&String>,
+/// A number, by itself or by a name of the image; the name where the image has none such.
+fn number<'a>(
+    name: Option<&'a String>,
     ids: &BTreeMap<String, u32>,
-) -> Result<Option<u32>, AssembleError> {
+) -> Result<Option<u32>, &'a String> {
     let Some(name) = name else { return Ok(None) };
-    match name.parse().ok().or_else(|| ids.get(name).copied()) {
-        Some(id) => Ok(Some(id)),
-        None => Err(AssembleError::Owner {
-            origin: line.origin.clone(),
-            path: line.path.clone(),
-            name: name.clone(),
-        }),
-    }
+    name.parse().ok().or_else(|| ids.get(name).copied()).map(Some).ok_or(name)
 }
 
 /// Packages of which a program is kept.

@@ -202,6 +202,13 @@ impl Walk {
                 Task::Licence(package) => {
                     self.closure.notes.insert(Note::NoLicence(package));
                 }
+                Task::Keep {
+                    path,
+                    edge: Edge { kind: EdgeKind::Shebang, from: Some(script) },
+                    ..
+                } if self.is_merely_named(&script) => {
+                    self.closure.notes.insert(Note::NoInterpreter { script, interpreter: path });
+                }
                 // A link that a pattern matched: where it leads may be the overlay's business.
                 Task::Keep { path, edge, .. } if !edge.kind.is_binding() => {
                     let found = self.universe.lookup(&path);
@@ -213,6 +220,12 @@ impl Walk {
             }
         }
         Ok(())
+    }
+
+    /// Whether a file is there only because programs hold its name: whatever it is for may never
+    /// be asked of them.
+    fn is_merely_named(&self, path: &ImagePath) -> bool {
+        self.closure.files.get(path).is_some_and(Kept::is_merely_named)
     }
 
     fn step(&mut self, task: &Task) -> Result<Option<Need>, WalkError> {
