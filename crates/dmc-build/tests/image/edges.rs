@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 /// Each crate with those that it may use.
-const MAY_USE: [(&str, &[&str]); 11] = [
+const MAY_USE: [(&str, &[&str]); 12] = [
     ("dmc-types", &[]),
     ("dmc-deb", &["dmc-types"]),
     ("dmc-elf", &["dmc-types"]),
@@ -16,6 +16,7 @@ const MAY_USE: [(&str, &[&str]); 11] = [
     ("dmc-verify", &["dmc-types", "dmc-elf"]),
     ("dmc-template", &["dmc-types"]),
     ("dmc-image", &["dmc-types"]),
+    ("dmc-lock", &["dmc-types"]),
     ("dmc-archive", &["dmc-types", "dmc-deb", "dmc-elf"]),
     (
         "dmc-build",
@@ -28,6 +29,7 @@ const MAY_USE: [(&str, &[&str]); 11] = [
             "dmc-verify",
             "dmc-template",
             "dmc-image",
+            "dmc-lock",
             "dmc-archive",
         ],
     ),
@@ -42,6 +44,7 @@ const MAY_USE: [(&str, &[&str]); 11] = [
             "dmc-verify",
             "dmc-template",
             "dmc-image",
+            "dmc-lock",
             "dmc-archive",
             "dmc-build",
         ],
@@ -49,7 +52,7 @@ const MAY_USE: [(&str, &[&str]); 11] = [
 ];
 
 /// Crates that know neither network nor terminal, and what they would need for these.
-const PURE: [&str; 8] = [
+const PURE: [&str; 9] = [
     "dmc-types",
     "dmc-deb",
     "dmc-elf",
@@ -58,6 +61,7 @@ const PURE: [&str; 8] = [
     "dmc-verify",
     "dmc-template",
     "dmc-image",
+    "dmc-lock",
 ];
 const OUTSIDE: [&str; 6] = ["tokio", "reqwest", "futures", "indicatif", "clap", "rustix"];
 
