@@ -7,7 +7,11 @@ use std::io;
 
 /// Contents and pieces of one store.
 #[derive(Debug, Clone)]
-pub(crate) struct StoreContents(pub(crate) Store);
+pub(crate) struct StoreContents {
+    pub(crate) store: Store,
+    /// Whether pieces that are there may be taken; else each is compressed again.
+    pub(crate) takes_pieces: bool,
+}
 
 impl ContentSource for StoreContents {
     fn append(&self, content: &StoredContent, into: &mut Vec<u8>) -> Result<(), SourceError> {
@@ -17,7 +21,7 @@ impl ContentSource for StoreContents {
             offset: content.offset,
             nature: Nature::Data,
         };
-        let contents = self.0.contents(&content.object)?.ok_or_else(|| {
+        let contents = self.store.contents(&content.object)?.ok_or_else(|| {
             io::Error::new(io::ErrorKind::NotFound, "the package's contents are not in the store")
         })?;
         let mut bytes = Vec::new();
@@ -29,12 +33,13 @@ impl ContentSource for StoreContents {
 
 impl PieceStore for StoreContents {
     fn get(&self, key: &PieceKey) -> Option<Vec<u8>> {
-        self.0.piece(key.as_sha256()).ok().flatten()
+        let known = self.takes_pieces.then(|| self.store.piece(key.as_sha256()).ok())?;
+        known.flatten()
     }
 
     fn put(&self, key: &PieceKey, value: &[u8]) {
         // A cache: what cannot be kept is compressed again next time.
-        if let Err(error) = self.0.put_piece(key.as_sha256(), value) {
+        if let Err(error) = self.store.put_piece(key.as_sha256(), value) {
             tracing::debug!(%error, "a piece of a layer is not kept");
         }
     }

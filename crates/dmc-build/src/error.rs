@@ -12,7 +12,7 @@ use dmc_image::layout::TagError;
 use dmc_solve::Unsolvable;
 use dmc_system::GrammarError;
 use dmc_template::{ConfError, PackagePattern, RuleError, TemplateError, TextError};
-use dmc_types::{Arch, PackageName, TemplateName};
+use dmc_types::{Arch, PackageName, Sha256, TemplateName};
 use dmc_verify::{Report, Severity, TableError};
 use std::fmt::Write as _;
 use std::io;
@@ -173,6 +173,21 @@ pub enum BuildError {
         /// Another architecture and its version.
         other: (Arch, String),
     },
+    /// A forced build did not come to the image that is known.
+    #[error(
+        "the image of template {template} for {arch} is not the same when it is built again: \
+         sha256:{before} became sha256:{now}"
+    )]
+    OtherDigest {
+        /// The template.
+        template: TemplateName,
+        /// The architecture.
+        arch: Arch,
+        /// The manifest that was there.
+        before: Sha256,
+        /// The manifest that came out.
+        now: Sha256,
+    },
     /// A task needs what another one makes.
     #[error("{step} needs what {needed} leaves, and that is not there")]
     NotYet {
@@ -315,6 +330,11 @@ impl BuildError {
             Self::Skew { .. } => Some(
                 "the archive has not built it everywhere yet: wait, build one architecture (-A), \
                  or say --allow-skew"
+                    .to_owned(),
+            ),
+            Self::OtherDigest { .. } => Some(
+                "nothing that it depends on has changed: either something in the store or layout \
+                 is damaged, which `dmc check` finds, or this is a mistake in dmc"
                     .to_owned(),
             ),
             Self::NotYet { number: Some(number), .. } => Some(format!("run task {number} first")),

@@ -5,6 +5,7 @@ use crate::config::{Description, run_config};
 use crate::contents::StoreContents;
 use crate::error::BuildError;
 use crate::extensions::{self, Extension, ExtensionCosts};
+use crate::lookups::{Lookups, Trace};
 use crate::naming;
 use crate::record::ImageRecord;
 use crate::resolve::{Resolved, resolve};
@@ -21,11 +22,11 @@ use dmc_template::{ArchTemplate, BuildMode, Placed, Template};
 use dmc_types::{Arch, ImagePath, Nature, PackageName, Sha256, Shebang, UnixTime};
 use dmc_verify::{Counts, Problem, Report, Severity};
 use serde::{Deserialize, Serialize};
-use sha2::Digest as _;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// What is known of an image once it is in the layout; kept in the store by a key over all that it depends on.
+/// What is known of an image once it is in the layout; kept in the store by keys over all that it
+/// depends on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageSummary {
     /// The architecture.
@@ -63,64 +64,15 @@ impl ImageSummary {
     }
 }
 
-/// The releases of a run.
-#[derive(Debug, Clone)]
-pub(crate) struct Releases {
-    /// Digests of their texts.
-    pub(crate) digests: Vec<Sha256>,
-    /// The suites among them that were accepted although they had expired.
-    pub(crate) expired: Vec<String>,
-}
-
-/// A key that is equal for two builds only if their images are: over the template, the rules, the
-/// releases that vouch for every package, and all settings that reach the image.
-pub(crate) fn image_key(
-    workshop: &Workshop,
-    template: &Template,
-    arch: Arch,
-    releases: &Releases,
-) -> Sha256 {
-    let settings = &workshop.settings;
-    let mut hash = sha2::Sha256::new();
-    let mut add = |bytes: &[u8]| {
-        hash.update((bytes.len() as u64).to_le_bytes());
-        hash.update(bytes);
-    };
-    add(concat!("image 2 of dmc ", env!("CARGO_PKG_VERSION")).as_bytes());
-    add(template.digest_input());
-    for (name, text) in &settings.rules {
-        add(name.as_bytes());
-        add(text);
-    }
-    add(settings.verify.as_bytes());
-    add(&[u8::from(settings.strict)]);
-    for text in [arch.name(), &settings.conf.dist, &settings.compression.to_string()] {
-        add(text.as_bytes());
-    }
-    add(format!("{:?}", settings.epoch).as_bytes());
-    if settings.variant.small {
-        add(b"small");
-    }
-    for release in &releases.digests {
-        add(release.as_bytes());
-    }
-    for suite in &releases.expired {
-        add(suite.as_bytes());
-    }
-    if settings.strict {
-        add(b"strict");
-    }
-    Sha256::from_bytes(hash.finalize().into())
-}
-
 /// Builds the image of one architecture into the layout.
 pub(crate) async fn build(
     workshop: &Arc<Workshop>,
     template: &Template,
     packages: &Packages,
     expired: Vec<String>,
-) -> Result<ImageSummary, BuildError> {
-    Job::prepare(workshop, template, packages, expired).await?.perform(Job::write).await
+) -> Result<(ImageSummary, Trace), BuildError> {
+    let (job, trace) = Job::prepare(workshop, template, packages, expired).await?;
+    Ok((job.perform(Job::write).await?, trace))
 }
 
 /// Looks for what is wrong with the image that template, rules and packages come to, and whether
@@ -131,7 +83,7 @@ pub(crate) async fn verify(
     packages: &Packages,
     record: ImageRecord,
 ) -> Result<Report, BuildError> {
-    let job = Job::prepare(workshop, template, packages, Vec::new()).await?;
+    let (job, _) = Job::prepare(workshop, template, packages, Vec::new()).await?;
     job.perform(move |job| job.look(&record)).await
 }
 
@@ -190,13 +142,14 @@ struct Job {
 }
 
 impl Job {
-    /// Finds the closure.
+    /// Finds the closure, and says what was looked up for it.
     async fn prepare(
         workshop: &Arc<Workshop>,
         template: &Template,
         packages: &Packages,
         expired: Vec<String>,
-    ) -> Result<Arc<Self>, BuildError> {
+    ) -> Result<(Arc<Self>, Trace), BuildError> {
+        let packages = &Lookups::new(packages);
         let mut arch_template = template.for_arch(packages.arch())?;
         let extensions =
             extensions::expand(&workshop.archive, packages, &mut arch_template).await?;
@@ -218,14 +171,15 @@ impl Job {
                 small::resolve(&workshop.archive, packages, &arch_template, &start, more).await?
             }
         };
-        Ok(Arc::new(Self {
+        let job = Self {
             workshop: Arc::clone(workshop),
             template: template.clone(),
             arch_template,
             extensions,
             resolved,
             expired,
-        }))
+        };
+        Ok((Arc::new(job), packages.trace()))
     }
 
     /// Does `work` on a thread for work, again after repairs where the store is damaged.
@@ -247,6 +201,11 @@ impl Job {
                 _ => return made,
             }
         }
+    }
+
+    fn contents(&self) -> StoreContents {
+        let store = self.workshop.archive.store().clone();
+        StoreContents { store, takes_pieces: !self.workshop.settings.force }
     }
 
     fn assemble(&self, contents: &StoreContents) -> Result<Assembled, AssembleError> {
@@ -280,7 +239,7 @@ impl Job {
     }
 
     fn look(&self, record: &ImageRecord) -> Result<Report, BuildError> {
-        let contents = StoreContents(self.workshop.archive.store().clone());
+        let contents = self.contents();
         let closure = &self.resolved.closure;
         let assembled = self.assemble(&contents)?;
         let mut report = self.verified(&assembled, &contents)?;
@@ -294,7 +253,7 @@ impl Job {
 
     fn write(&self) -> Result<ImageSummary, BuildError> {
         let workshop = &self.workshop;
-        let contents = StoreContents(workshop.archive.store().clone());
+        let contents = self.contents();
         let closure = &self.resolved.closure;
         let assembled = self.assemble(&contents)?;
         let report = self.verified(&assembled, &contents)?;
@@ -368,7 +327,7 @@ impl Job {
         let store = self.workshop.archive.store();
         let compression = self.workshop.settings.compression;
         let key = layer_key(&assembled.tree, compression);
-        let known = store.record(&key).ok().flatten();
+        let known = store.record(&key).ok().flatten().filter(|_| !self.workshop.settings.force);
         if let Some(layer) = known.and_then(|json| serde_json::from_slice::<Layer>(&json).ok())
             && layout.keep_blob(&layer.digest, layer.size)?
         {

@@ -7,8 +7,9 @@
 
 use crate::error::BuildError;
 use crate::guess::{self, Likelihood};
+use crate::lookups::Lookups;
 use crate::small::Whole;
-use dmc_archive::{Archive, ArchiveError, Candidate, Packages};
+use dmc_archive::{Archive, ArchiveError, Candidate};
 use dmc_deb::deb822::Paragraph;
 use dmc_deb::relation::{Relation, Relations};
 use dmc_elf::{Answer, Brought, Closure, Need, Note, Start, Walk, Want};
@@ -35,7 +36,7 @@ pub(crate) struct Resolved {
 /// either.
 pub(crate) async fn resolve(
     archive: &Archive,
-    packages: &Packages,
+    packages: &Lookups<'_>,
     template: &ArchTemplate,
     mut start: Start,
     strict: bool,
@@ -68,7 +69,7 @@ pub(crate) async fn resolve(
 
 struct Search<'a> {
     archive: &'a Archive,
-    packages: &'a Packages,
+    packages: &'a Lookups<'a>,
     /// The archive of each package that a template takes from one by name.
     third_party: BTreeMap<PackageName, String>,
     /// Packages that have answered a need.
@@ -78,7 +79,7 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    fn new(archive: &'a Archive, packages: &'a Packages, template: &ArchTemplate) -> Self {
+    fn new(archive: &'a Archive, packages: &'a Lookups<'a>, template: &ArchTemplate) -> Self {
         let third_party = template
             .packages
             .iter()

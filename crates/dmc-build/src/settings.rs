@@ -43,6 +43,8 @@ pub struct Settings {
     pub allow_skew: bool,
     /// Whether an edge of the closure that stays open fails the image.
     pub strict: bool,
+    /// Whether images are built although they are known to be the same.
+    pub force: bool,
     /// Which images are made of the templates.
     pub variant: Variant,
     /// Suites that may be older than last time.

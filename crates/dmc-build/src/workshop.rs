@@ -1,7 +1,7 @@
 //! Where the rooms come together: a run's settings, its archive and its layout.
 
 use crate::error::BuildError;
-use crate::image::{self, ImageSummary, Releases, image_key};
+use crate::image::{self, ImageSummary};
 use crate::plan::Step;
 use crate::record::ImageRecord;
 use crate::settings::Settings;
@@ -102,65 +102,6 @@ impl Workshop {
         result.await.map_err(|_closed| ArchiveError::Worker { task }.into())
     }
 
-    /// What of the releases of a run reaches an image.
-    pub(crate) async fn releases(&self) -> Result<Releases, BuildError> {
-        let releases = self.metadata.releases().await?;
-        let digests = releases.iter().map(|accepted| accepted.release.digest()).collect();
-        let expired = releases
-            .iter()
-            .filter(|accepted| accepted.release.accepted_expired())
-            .map(|accepted| accepted.suite.to_string())
-            .collect();
-        Ok(Releases { digests, expired })
-    }
-
-    /// The summary of an image that was built from the same inputs and is still in the layout.
-    /// Looks only: a listing asks too.
-    pub(crate) async fn known(
-        &self,
-        template: &TemplateName,
-        arch: Arch,
-    ) -> Result<Option<ImageSummary>, BuildError> {
-        let template = self.settings.catalog.get(template.as_str())?;
-        let releases = self.releases().await?;
-        let key = image_key(self, template, arch, &releases);
-        let Some(json) = self.archive.store().record(&key).map_err(ArchiveError::from)? else {
-            return Ok(None);
-        };
-        let Ok(summary) = serde_json::from_slice::<ImageSummary>(&json) else { return Ok(None) };
-        let Ok(layout) = Layout::open(self.settings.out.clone()) else { return Ok(None) };
-        Ok(image::is_complete(&layout, &summary).then_some(summary))
-    }
-
-    /// Builds an image, or finds it where nothing that it depends on has changed.
-    pub(crate) async fn image(
-        self: &Arc<Self>,
-        template: &TemplateName,
-        arch: Arch,
-    ) -> Result<(ImageSummary, bool), BuildError> {
-        if let Some(summary) = self.known(template, arch).await?
-            && image::keep(&self.layout()?, &summary)
-        {
-            return Ok((summary, true));
-        }
-        let template = self.settings.catalog.get(template.as_str())?;
-        let releases = self.releases().await?;
-        let key = image_key(self, template, arch, &releases);
-        let summary = loop {
-            let packages = self.metadata.index(arch).await?;
-            let built = image::build(self, template, &packages, releases.expired.clone()).await;
-            match built {
-                Err(BuildError::Archive(error)) if self.metadata.repair_index(arch, &error) => {}
-                other => break other?,
-            }
-        };
-        if let Ok(json) = serde_json::to_vec(&summary) {
-            self.archive.store().put_record(&key, &json).map_err(ArchiveError::from)?;
-        }
-        self.sweep();
-        Ok((summary, false))
-    }
-
     /// Looks for what is wrong with the image that is in the layout.
     pub(crate) async fn verify(
         self: &Arc<Self>,
@@ -179,7 +120,7 @@ impl Workshop {
     }
 
     /// Removes what runs that were killed left behind in store and layout.
-    fn sweep(&self) {
+    pub(crate) fn sweep(&self) {
         self.archive.store().sweep(ABANDONED);
         let swept =
             self.layout().and_then(|layout| Ok(layout.sweep(ImageRecord::FOLDER, ABANDONED)?));

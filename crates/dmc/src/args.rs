@@ -99,6 +99,10 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) strict: bool,
 
+    /// Build images although nothing changed that they depend on; they must come out the same.
+    #[arg(long)]
+    pub(crate) force: bool,
+
     /// Build from whole packages with all that they depend on, a shell among them.
     #[arg(long)]
     pub(crate) small: bool,

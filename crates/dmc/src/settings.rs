@@ -111,6 +111,7 @@ pub(crate) fn settings(args: &Args, env: &Environment) -> Result<Settings, Comma
         epoch: epoch(env)?,
         allow_skew: args.allow_skew,
         strict: args.strict,
+        force: args.force,
         variant: dmc_build::Variant { small: args.small },
         accept_rollback: args.accept_rollback.iter().cloned().collect(),
         conf,

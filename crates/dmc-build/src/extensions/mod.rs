@@ -12,7 +12,8 @@ pub use cost::{ExtensionCost, ExtensionCosts};
 pub(crate) use cost::{Made, costs};
 
 use crate::error::BuildError;
-use dmc_archive::{Archive, ArchiveError, Candidate, Packages};
+use crate::lookups::Lookups;
+use dmc_archive::{Archive, ArchiveError, Candidate};
 use dmc_template::{ArchTemplate, ExtensionName, Extensions, Package, Placed};
 use dmc_types::{
     EntryKind, FileFacts, ImagePath, PackageFacts, PackageName, PathGlob, TemplateName,
@@ -56,7 +57,7 @@ impl Extension {
 /// Finds the extensions of a template and places what switches them on.
 pub(crate) async fn expand(
     archive: &Archive,
-    packages: &Packages,
+    packages: &Lookups<'_>,
     template: &mut ArchTemplate,
 ) -> Result<Vec<Extension>, BuildError> {
     let Some(wanted) = template.extensions.clone() else { return Ok(Vec::new()) };
@@ -98,7 +99,7 @@ pub(crate) fn roots(extensions: &[Extension]) -> Vec<(String, ImagePath)> {
 
 /// Looks extensions up in the indices.
 struct Finder<'a> {
-    packages: &'a Packages,
+    packages: &'a Lookups<'a>,
     template: &'a TemplateName,
     wanted: &'a Extensions,
 }

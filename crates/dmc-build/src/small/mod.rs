@@ -10,8 +10,9 @@ pub(crate) mod dpkg;
 mod select;
 
 use crate::error::BuildError;
+use crate::lookups::Lookups;
 use crate::resolve::Resolved;
-use dmc_archive::{Archive, ArchiveError, Candidate, Packages};
+use dmc_archive::{Archive, ArchiveError, Candidate};
 use dmc_deb::version::Version;
 use dmc_elf::{Closure, Edge, EdgeKind, Start};
 use dmc_solve::{Chosen, Index, Package, PackageText, SolveError, Unsolvable};
@@ -40,7 +41,7 @@ pub(crate) struct Whole {
 /// that it names.
 pub(crate) async fn resolve(
     archive: &Archive,
-    packages: &Packages,
+    packages: &Lookups<'_>,
     template: &ArchTemplate,
     start: &Start,
     more: Vec<PackageName>,
@@ -97,7 +98,7 @@ pub(crate) fn soften(report: &mut Report, template: &ArchTemplate, closure: &Clo
 
 /// The indices as the solver asks them.
 struct Shelf<'a> {
-    packages: &'a Packages,
+    packages: &'a Lookups<'a>,
     /// The archive of each package that a template takes from one by name.
     third_party: BTreeMap<PackageName, String>,
 }

@@ -20,5 +20,6 @@ mod small;
 mod stage;
 mod system;
 mod targets;
+mod update;
 mod verify;
 mod work;

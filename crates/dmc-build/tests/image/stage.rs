@@ -92,6 +92,7 @@ impl Stage {
             epoch: None,
             allow_skew: false,
             strict: false,
+            force: false,
             variant: dmc_build::Variant::default(),
             accept_rollback: BTreeSet::new(),
         }
