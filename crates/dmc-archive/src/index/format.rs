@@ -15,7 +15,8 @@
 use serde::{Deserialize, Serialize};
 
 pub(super) const MAGIC: &[u8; 8] = b"dmcindex";
-pub(super) const VERSION: u32 = 3;
+/// Raised whenever the meaning of its bytes changes.
+pub(crate) const VERSION: u32 = 3;
 pub(super) const HEADER: usize = 56;
 /// Length of a record's entry.
 pub(super) const RECORD: usize = 16;

@@ -55,6 +55,11 @@ impl Packages {
         Ok(highest(self.named(&|owner| owner.is_third_party(archive), name)?))
     }
 
+    /// Every package of this name, whatever its version and whoever ships it.
+    pub fn all_named(&self, name: &PackageName) -> Result<Vec<Candidate>, IndexError> {
+        self.named(&|_anybody| true, name)
+    }
+
     /// The vendor's packages, in their highest versions, that provide this name; by name.
     pub fn providers(&self, name: &PackageName) -> Result<Vec<Candidate>, IndexError> {
         let mut names = BTreeSet::new();

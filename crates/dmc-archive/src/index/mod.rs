@@ -26,4 +26,5 @@ pub use read::{PackageIndex, Row};
 pub(crate) use fetch::{
     CompileFailure, IndexChoice, Link, choices, compile_stored, compiled, index_name,
 };
+pub(crate) use format::VERSION as FORMAT;
 pub(crate) use merged::Part;

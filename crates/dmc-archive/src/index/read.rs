@@ -64,7 +64,7 @@ enum Table {
 
 impl PackageIndex {
     /// Maps a compiled index and checks its frame and its tables.
-    pub(super) fn open(file: &File, path: &Utf8Path) -> Result<Self, IndexError> {
+    pub(crate) fn open(file: &File, path: &Utf8Path) -> Result<Self, IndexError> {
         let damaged = |why| IndexError::Damaged { path: path.to_owned(), why };
         let map = map(file).map_err(|_cause| damaged("it cannot be mapped"))?;
         let header = Header::parse(&map).ok_or_else(|| damaged("its header is wrong"))?;
@@ -108,6 +108,17 @@ impl PackageIndex {
     /// The names of all packages, sorted.
     pub fn names(&self) -> impl Iterator<Item = Result<&str, IndexError>> {
         (0..self.len()).map(|at| self.name(Table::Records, at))
+    }
+
+    /// Reads every entry, which a search does only for those that it looks at.
+    pub(crate) fn check(&self) -> Result<(), IndexError> {
+        for at in 0..self.len() {
+            self.row(at)?;
+        }
+        for at in 0..self.count(Table::Provisions) {
+            self.name(Table::Provisions, at)?;
+        }
+        Ok(())
     }
 
     /// The entries whose name is this one.

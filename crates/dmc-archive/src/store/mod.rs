@@ -2,19 +2,28 @@
 //!
 //! Layout below `DIR/v1/`: `debs/` and `contents/` (by the .deb's SHA-256), `facts/` (the same),
 //! `indices/` and `compiled/` (by the index's digest), `releases/` (by mirror and suite),
-//! `pieces/` and `records/` (by a key of the caller's), `partial/` (broken downloads).
+//! `pieces/` and `records/` (by a key of the caller's), `partial/` (broken downloads), and the file
+//! `format` (which formats these have).
 //!
 //! Every file appears at once: it is written under another name in its folder and renamed, so
 //! several dmc may use one store without locks. What is read is checked: sealed objects carry
 //! their own digest, others are named by it. A damaged object is removed with a warning and made
-//! again. Deleting the store, or any part of it, loses nothing but time.
+//! again. Deleting the store, or any part of it, loses nothing but time. The time of a file's last
+//! change is that of its last use, to some minutes.
 
+mod check;
+mod clean;
 mod contents;
+mod format;
 mod objects;
 mod sealed;
+mod stock;
 mod sweep;
 
+pub use check::Verdict;
+pub use clean::{Limits, Needed, SPARE, surplus};
 pub use contents::Contents;
+pub use stock::Object;
 
 pub(crate) use objects::deb_name;
 
@@ -24,12 +33,16 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
+use std::time::{Duration, SystemTime};
 
 /// The layout's version; a store of another version lies beside this one, untouched.
 const LAYOUT: &str = "v1";
 
 /// How files begin that are not complete yet.
 const NEW: &[u8] = b".new-";
+
+/// A use is noted where the last one was so long ago.
+const NOTED: Duration = Duration::from_mins(15);
 
 /// A store, wherever it is. Opening touches no disk; folders are made when something is written.
 #[derive(Debug, Clone)]
@@ -45,21 +58,31 @@ enum Access {
 }
 
 /// The folders of a store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Shelf {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Shelf {
+    /// Packages as they were fetched.
     Debs,
+    /// The decoded files of packages.
     Contents,
+    /// What is known of packages.
     Facts,
+    /// Indices as they were fetched.
     Indices,
+    /// Indices as they are searched.
     Compiled,
+    /// `InRelease` files that were accepted.
     Releases,
+    /// Compressed parts of layers.
     Pieces,
+    /// Small things to remember.
     Records,
+    /// Broken downloads.
     Partial,
 }
 
 impl Shelf {
-    const ALL: [Self; 9] = [
+    /// All of them.
+    pub const ALL: [Self; 9] = [
         Self::Debs,
         Self::Contents,
         Self::Facts,
@@ -71,7 +94,8 @@ impl Shelf {
         Self::Partial,
     ];
 
-    const fn name(self) -> &'static str {
+    /// The folder's name.
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Debs => "debs",
             Self::Contents => "contents",
@@ -104,6 +128,20 @@ pub enum StoreError {
     ReadOnly {
         /// What would have been written.
         path: Utf8PathBuf,
+    },
+    /// A newer dmc has written to it.
+    #[error(
+        "the store `{root}` is of a newer dmc: its {what} have format {found}, this dmc knows {known}"
+    )]
+    Newer {
+        /// The store.
+        root: Utf8PathBuf,
+        /// The shelf that is newer.
+        what: String,
+        /// Its format.
+        found: u32,
+        /// The newest format that is known here; 0 where it is not known at all.
+        known: u32,
     },
     /// An object is not what its name or its seal says.
     #[error("`{path}` in the store is damaged: {why}")]
@@ -139,6 +177,9 @@ impl StoreError {
             Self::ReadOnly { .. } => {
                 Some("run `dmc -a update`, or the same command without -l".into())
             }
+            Self::Newer { root, .. } => Some(format!(
+                "use the newer dmc, or name another folder with --store; deleting `{root}` loses nothing but time"
+            )),
             Self::Damaged { path, .. } => Some(format!(
                 "run the same command again; if it comes back, delete `{path}`, which loses nothing but time"
             )),
@@ -188,9 +229,25 @@ impl Store {
     pub(crate) fn open_file(&self, at: Shelf, name: &str) -> Result<Option<File>, StoreError> {
         let path = self.path(at, name);
         match File::open(&path) {
-            Ok(file) => Ok(Some(file)),
+            Ok(file) => {
+                self.note_use(&file);
+                Ok(Some(file))
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(StoreError::io("open", &path, source)),
+        }
+    }
+
+    /// What is used stays longest. In somebody else's store it is not noted.
+    fn note_use(&self, file: &File) {
+        if self.is_read_only() {
+            return;
+        }
+        let now = SystemTime::now();
+        let used = file.metadata().and_then(|data| data.modified());
+        let long_ago = |used| now.duration_since(used).is_ok_and(|idle| idle > NOTED);
+        if used.is_ok_and(long_ago) {
+            let _ = file.set_modified(now);
         }
     }
 
@@ -318,6 +375,23 @@ mod tests {
         let full = io::Error::from(io::ErrorKind::StorageFull);
         let refused = StoreError::io("write", Utf8Path::new("/cache/debs/x"), full);
         assert!(refused.hint().unwrap().contains("/cache/debs/x"));
+    }
+
+    #[test]
+    fn a_use_is_noted_after_a_while_and_never_by_readers() {
+        let (_dir, store) = empty();
+        store.write(Shelf::Records, "x", &[b"y"]).unwrap();
+        let path = store.path(Shelf::Records, "x");
+        let used = || fs::metadata(&path).unwrap().modified().unwrap();
+        for (minutes, reader, noted) in
+            [(5, &store, false), (20, &store.clone().read_only(), false), (20, &store, true)]
+        {
+            let before = SystemTime::now() - Duration::from_mins(minutes);
+            File::open(&path).unwrap().set_modified(before).unwrap();
+            let before = used();
+            drop(reader.open_file(Shelf::Records, "x").unwrap());
+            assert_eq!(used() > before, noted, "{minutes} {reader:?}");
+        }
     }
 
     #[test]

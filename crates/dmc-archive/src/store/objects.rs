@@ -9,10 +9,10 @@ use std::io::{Read, Seek};
 use std::sync::Arc;
 
 // Raised whenever `PackageFacts`, or what the decoder reads into it, changes.
-const FACTS: Kind = Kind { shelf: Shelf::Facts, letter: b'F', version: 3 };
-const PIECE: Kind = Kind { shelf: Shelf::Pieces, letter: b'P', version: 1 };
-const RECORD: Kind = Kind { shelf: Shelf::Records, letter: b'R', version: 1 };
-const ALIAS: Kind = Kind { shelf: Shelf::Records, letter: b'A', version: 1 };
+pub(super) const FACTS: Kind = Kind { shelf: Shelf::Facts, letter: b'F', version: 3 };
+pub(super) const PIECE: Kind = Kind { shelf: Shelf::Pieces, letter: b'P', version: 1 };
+pub(super) const RECORD: Kind = Kind { shelf: Shelf::Records, letter: b'R', version: 1 };
+pub(super) const ALIAS: Kind = Kind { shelf: Shelf::Records, letter: b'A', version: 1 };
 
 impl Store {
     /// Whether a package's facts are there (not whether they are intact).
@@ -115,15 +115,7 @@ impl Store {
             return Ok(None);
         };
         let read = |source| StoreError::io("read", &self.path(at, name), source);
-        let mut hash = sha2::Sha256::new();
-        let mut chunk = vec![0; 128 * 1024];
-        loop {
-            match file.read(&mut chunk).map_err(read)? {
-                0 => break,
-                length => hash.update(&chunk[..length]),
-            }
-        }
-        if <[u8; 32]>::from(hash.finalize()) != *digest.as_bytes() {
+        if self::digest(&mut file).map_err(read)? != *digest {
             self.discard(at, name, "its digest is wrong");
             return Ok(None);
         }
@@ -153,6 +145,18 @@ impl Store {
         bytes: &[u8],
     ) -> Result<(), StoreError> {
         self.write(Shelf::Releases, &release_name(mirror, suite), &[bytes])
+    }
+}
+
+/// The digest of the rest of a file.
+pub(super) fn digest(file: &mut File) -> std::io::Result<Sha256> {
+    let mut hash = sha2::Sha256::new();
+    let mut chunk = vec![0; 128 * 1024];
+    loop {
+        match file.read(&mut chunk)? {
+            0 => return Ok(Sha256::from_bytes(hash.finalize().into())),
+            length => hash.update(&chunk[..length]),
+        }
     }
 }
 

@@ -13,6 +13,14 @@ pub(super) struct Kind {
     pub(super) version: u32,
 }
 
+/// What was found where an object should be.
+pub(super) enum Sealed {
+    Absent,
+    OtherFormat,
+    Damaged(&'static str),
+    Payload(Vec<u8>),
+}
+
 const HEADER: usize = 4 + 4 + 8 + 32;
 
 fn header(kind: Kind, payload: &[u8]) -> [u8; HEADER] {
@@ -32,29 +40,40 @@ impl Store {
 
     /// The payload; none where the object is absent, of another format, or damaged (it is removed).
     pub(super) fn unseal(&self, kind: Kind, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.read_sealed(kind, name)? {
+            Sealed::Payload(payload) => return Ok(Some(payload)),
+            Sealed::Absent => {}
+            Sealed::OtherFormat => {
+                let path = self.path(kind.shelf, name);
+                tracing::debug!(%path, "an object of another format is made again");
+            }
+            Sealed::Damaged(why) => self.discard(kind.shelf, name, why),
+        }
+        Ok(None)
+    }
+
+    /// The object as it is; nothing is removed.
+    pub(super) fn read_sealed(&self, kind: Kind, name: &str) -> Result<Sealed, StoreError> {
         let Some(mut file) = self.open_file(kind.shelf, name)? else {
-            return Ok(None);
+            return Ok(Sealed::Absent);
         };
         let path = self.path(kind.shelf, name);
         let read = |source| StoreError::io("read", &path, source);
         let length = file.metadata().map_err(read)?.len();
         let mut found = [0; HEADER];
         if length < HEADER as u64 {
-            self.discard(kind.shelf, name, "it is too short");
-            return Ok(None);
+            return Ok(Sealed::Damaged("it is too short"));
         }
         file.read_exact(&mut found).map_err(read)?;
         if found[..8] != header(kind, &[])[..8] {
-            tracing::debug!(%path, "an object of another format is made again");
-            return Ok(None);
+            return Ok(Sealed::OtherFormat);
         }
         let mut payload = Vec::new();
         file.read_to_end(&mut payload).map_err(read)?;
         if found == header(kind, &payload) {
-            return Ok(Some(payload));
+            return Ok(Sealed::Payload(payload));
         }
-        self.discard(kind.shelf, name, "its digest is wrong");
-        Ok(None)
+        Ok(Sealed::Damaged("its digest is wrong"))
     }
 }
 

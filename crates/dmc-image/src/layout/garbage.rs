@@ -2,7 +2,7 @@
 
 use super::{DOCUMENT_LIMIT, Layout, LayoutError, TEMPORARY, read_bounded};
 use crate::oci::Descriptor;
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use dmc_types::Sha256;
 use serde::Deserialize;
 use std::collections::BTreeSet;
@@ -41,32 +41,42 @@ impl Layout {
     /// An index or manifest that is named but cannot be read stops it before anything is removed.
     pub fn collect_garbage(&self, beside: &str, spare: Duration) -> Result<Collected, LayoutError> {
         let _lock = self.lock()?;
+        remove(self.find_garbage(beside, spare)?)
+    }
+
+    /// What [`Layout::collect_garbage`] would remove now: path and length of each file.
+    pub fn garbage(
+        &self,
+        beside: &str,
+        spare: Duration,
+    ) -> Result<Vec<(Utf8PathBuf, u64)>, LayoutError> {
+        let _lock = self.lock_shared()?;
+        self.find_garbage(beside, spare)
+    }
+
+    /// The caller holds the lock.
+    fn find_garbage(
+        &self,
+        beside: &str,
+        spare: Duration,
+    ) -> Result<Vec<(Utf8PathBuf, u64)>, LayoutError> {
         let reachable = self.reachable()?;
-        let limit = SystemTime::now().checked_sub(spare).unwrap_or(SystemTime::UNIX_EPOCH);
-        let mut collected = Collected::default();
         let gone =
             |name: &str| name.parse::<Sha256>().is_ok_and(|digest| !reachable.contains(&digest));
-        sweep(&self.root.join("blobs/sha256"), limit, &mut collected, gone)?;
-        let beside = self.root.join(beside);
-        if beside.is_dir() {
-            let of_gone = |name: &str| name.split('.').next().is_some_and(gone);
-            sweep(&beside, limit, &mut collected, of_gone)?;
-        }
-        sweep(&self.root, limit, &mut collected, |name| name.starts_with(TEMPORARY))?;
-        Ok(collected)
+        let of_gone = |name: &str| name.split('.').next().is_some_and(gone);
+        let mut found = old_files(&self.root.join("blobs/sha256"), spare, gone)?;
+        found.extend(old_files(&self.root.join(beside), spare, of_gone)?);
+        found.extend(old_files(&self.root, spare, |name| name.starts_with(TEMPORARY))?);
+        Ok(found)
     }
 
     /// Removes temporary files of interrupted runs alone, in the layout's folder and in `beside`
     /// below it, unless they are younger than `spare`.
     pub fn sweep(&self, beside: &str, spare: Duration) -> Result<Collected, LayoutError> {
-        let limit = SystemTime::now().checked_sub(spare).unwrap_or(SystemTime::UNIX_EPOCH);
-        let mut collected = Collected::default();
-        for folder in [self.root.clone(), self.root.join(beside)] {
-            if folder.is_dir() {
-                sweep(&folder, limit, &mut collected, |name| name.starts_with(TEMPORARY))?;
-            }
-        }
-        Ok(collected)
+        let unfinished = |name: &str| name.starts_with(TEMPORARY);
+        let mut found = old_files(&self.root, spare, unfinished)?;
+        found.extend(old_files(&self.root.join(beside), spare, unfinished)?);
+        remove(found)
     }
 
     /// Every blob that a name leads to. Blobs that are missing lead nowhere; of the others, those
@@ -80,47 +90,64 @@ impl Layout {
             }
             let path = self.blob_path(&descriptor.digest);
             let Some(bytes) = read_bounded(&path, DOCUMENT_LIMIT)? else { continue };
-            let links: Links = serde_json::from_slice(&bytes)
-                .map_err(|source| LayoutError::Json { path, source })?;
-            ahead.extend([links.manifests, links.layers, links.blobs].into_iter().flatten());
-            ahead.extend([links.config, links.subject].into_iter().flatten());
+            ahead.extend(links(&bytes).map_err(|source| LayoutError::Json { path, source })?);
         }
         Ok(reached)
     }
 }
 
+/// Whatever a document refers to.
+pub(super) fn links(bytes: &[u8]) -> Result<impl Iterator<Item = Descriptor>, serde_json::Error> {
+    let links: Links = serde_json::from_slice(bytes)?;
+    let many = [links.manifests, links.layers, links.blobs].into_iter().flatten();
+    Ok(many.chain(links.config).chain(links.subject))
+}
+
 /// Indices and manifests of OCI and of Docker, whose layers may lie here too.
-fn is_document(media_type: &str) -> bool {
+pub(super) fn is_document(media_type: &str) -> bool {
     [".index.v1+json", ".manifest.v1+json", ".manifest.v2+json", ".manifest.list.v2+json"]
         .iter()
         .any(|end| media_type.ends_with(end))
 }
 
-fn sweep(
+/// The unwanted files of a folder that are older than `spare`, with their lengths. A folder that
+/// is not there, or is a link to elsewhere, has none.
+fn old_files(
     folder: &Utf8Path,
-    limit: SystemTime,
-    collected: &mut Collected,
+    spare: Duration,
     unwanted: impl Fn(&str) -> bool,
-) -> Result<(), LayoutError> {
+) -> Result<Vec<(Utf8PathBuf, u64)>, LayoutError> {
+    let limit = SystemTime::now().checked_sub(spare).unwrap_or(SystemTime::UNIX_EPOCH);
+    let mut found = Vec::new();
+    if folder.symlink_metadata().is_ok_and(|data| !data.is_dir()) || !folder.exists() {
+        return Ok(found);
+    }
     for item in folder.read_dir_utf8().map_err(|e| LayoutError::io("read", folder, e))? {
         let item = item.map_err(|e| LayoutError::io("read", folder, e))?;
         if !unwanted(item.file_name()) {
             continue;
         }
         // A temporary file may be renamed meanwhile.
-        let Ok(found) = item.metadata() else { continue };
-        let old = found.modified().is_ok_and(|time| time <= limit);
-        if !old || !found.is_file() {
-            continue;
-        }
-        match fs::remove_file(item.path()) {
-            Ok(()) => {
-                collected.files += 1;
-                collected.bytes += found.len();
-            }
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-            Err(e) => return Err(LayoutError::io("remove", item.path(), e)),
+        let Ok(data) = item.metadata() else { continue };
+        let old = data.modified().is_ok_and(|time| time <= limit);
+        if old && data.is_file() {
+            found.push((item.into_path(), data.len()));
         }
     }
-    Ok(())
+    Ok(found)
+}
+
+fn remove(files: Vec<(Utf8PathBuf, u64)>) -> Result<Collected, LayoutError> {
+    let mut collected = Collected::default();
+    for (path, length) in files {
+        match fs::remove_file(&path) {
+            Ok(()) => {
+                collected.files += 1;
+                collected.bytes += length;
+            }
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            Err(e) => return Err(LayoutError::io("remove", &path, e)),
+        }
+    }
+    Ok(collected)
 }

@@ -9,11 +9,13 @@
 //! Follows the OCI image specification 1.1, "Image Layout".
 
 mod blobs;
+mod check;
 mod error;
 mod garbage;
 mod reference;
 mod refs;
 
+pub use check::{Checked, Unsound};
 pub use error::LayoutError;
 pub use garbage::Collected;
 pub use reference::{RefName, Reference, TagError};

@@ -95,6 +95,6 @@ fn entry(target: &Descriptor, name: &Reference) -> Descriptor {
     entry
 }
 
-fn ref_name(entry: &Descriptor) -> Option<&str> {
+pub(super) fn ref_name(entry: &Descriptor) -> Option<&str> {
     entry.annotations.get(REF_NAME).map(String::as_str)
 }

@@ -156,6 +156,47 @@ fn garbage_is_what_no_name_leads_to_and_nobody_wrote_just_now() {
 }
 
 #[test]
+fn what_would_be_collected_is_listed_and_a_folder_elsewhere_is_left_alone() {
+    let (folder, root) = folder();
+    let layout = Layout::open_or_create(&root).unwrap();
+    let dropped = write_index(&layout, "dropped");
+    let outside = folder.path().join("outside");
+    fs::create_dir(&outside).unwrap();
+    fs::write(outside.join(format!("{}.json", "0".repeat(64))), "precious").unwrap();
+    std::os::unix::fs::symlink(&outside, root.join("dmc")).unwrap();
+    let listed = layout.garbage("dmc", Duration::ZERO).unwrap();
+    assert_eq!(listed.len(), 6, "{listed:?}");
+    assert!(layout.read_blob(&dropped).is_ok(), "a list removes nothing");
+    assert_eq!(layout.collect_garbage("dmc", Duration::ZERO).unwrap().files, 6);
+    assert_eq!(fs::read_dir(outside).unwrap().count(), 1);
+}
+
+#[test]
+fn a_check_finds_what_is_damaged_or_missing_and_whose_it_is() {
+    let (_folder, root) = folder();
+    let layout = Layout::open_or_create(&root).unwrap();
+    let (one, _loose) = (write_index(&layout, "one"), write_index(&layout, "loose"));
+    tag(&layout, &one, &[("nginx", "1"), ("nginx", "latest")]);
+    let sound = layout.check().unwrap();
+    assert!(sound.unsound.is_empty(), "{sound:?}");
+    assert_eq!((sound.blobs, sound.named.len()), (12, 6));
+    for digest in sound.named.keys() {
+        let path = layout.blob_path(digest);
+        let whole = fs::read(&path).unwrap();
+        let mut other = whole.clone();
+        other[0] ^= 1;
+        fs::write(&path, other).unwrap();
+        let found = layout.check().unwrap();
+        assert_eq!(found.unsound, [(*digest, Unsound::Damaged)].into());
+        assert_eq!(found.named[digest], ["nginx:1".into(), "nginx:latest".into()].into());
+        layout.remove_blob(digest).unwrap();
+        layout.remove_blob(digest).unwrap();
+        assert_eq!(layout.check().unwrap().unsound, [(*digest, Unsound::Missing)].into());
+        fs::write(&path, whole).unwrap();
+    }
+}
+
+#[test]
 fn a_name_cannot_mean_what_is_not_there() {
     let (_folder, root) = folder();
     let layout = Layout::open_or_create(&root).unwrap();
