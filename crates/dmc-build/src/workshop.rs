@@ -59,6 +59,8 @@ impl Workshop {
             Arc::new(Archive::open(spec.clone(), apt.clone(), store, transport))
         };
         let store = Store::open(&settings.store);
+        let adapted = if reach == Reach::Look { store.clone().read_only() } else { store.clone() };
+        adapted.adapt().map_err(ArchiveError::from)?;
         let stored = || open(Network::Offline, store.clone().read_only());
         let (archive, metadata) = match reach {
             Reach::Everything => {
