@@ -51,10 +51,8 @@ impl Workshop {
     ) -> Result<Self, BuildError> {
         let spec = settings.archive_spec()?;
         let apt = AptConfiguration::read(&settings.apt_root).map_err(ArchiveError::from)?;
-        let connections_per_host = usize::from(settings.conf.connections);
         let open = |network, store| {
-            let options =
-                TransportOptions { connections_per_host, network, ..TransportOptions::default() };
+            let options = transport_options(&settings, network);
             let transport = Transport::new(options, Arc::clone(progress));
             Arc::new(Archive::open(spec.clone(), apt.clone(), store, transport))
         };
@@ -267,6 +265,18 @@ impl Workshop {
                 false
             }
         }
+    }
+}
+
+fn transport_options(settings: &Settings, network: Network) -> TransportOptions {
+    let (conf, usual) = (&settings.conf, TransportOptions::default());
+    TransportOptions {
+        network,
+        connections_per_host: usize::from(conf.connections),
+        connect_timeout: usual.connect_timeout.min(conf.timeout),
+        read_timeout: conf.timeout,
+        retries: usize::from(conf.retries),
+        ..usual
     }
 }
 

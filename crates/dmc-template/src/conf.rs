@@ -13,6 +13,7 @@ use crate::{TextError, nearest, text};
 use dmc_types::{Arch, NameError, Suite};
 pub use file::{Compression, Engine};
 use std::collections::BTreeMap;
+use std::time::Duration;
 pub use vendor::{Dist, Pocket, ThirdParty, Uris, Vendor};
 
 /// One text of the configuration.
@@ -41,6 +42,10 @@ pub struct Conf {
     pub jobs: Option<u16>,
     /// Connections to one host at the same time, at least 1.
     pub connections: u16,
+    /// How long a server may send nothing, whole seconds, at least one.
+    pub timeout: Duration,
+    /// How often a request is repeated when nothing more arrives.
+    pub retries: u16,
     /// A mirror in place of the vendor's main archive (and of apt's); it never replaces the
     /// security archive.
     pub mirror: Option<String>,

@@ -50,6 +50,12 @@ pub use key::{KEY_CREATED, SigningKey, clear_sign, clear_sign_sha1};
 pub use server::{Fault, Request, Server};
 
 use dmc_types::UnixTime;
+use sha2::{Digest as _, Sha256};
 
 /// The time that everything here has unless told otherwise: 2025-09-01T12:00:00Z.
 pub const EPOCH: UnixTime = 1_756_728_000;
+
+/// The SHA-256 of these bytes, in hexadecimal.
+pub fn sha256(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}

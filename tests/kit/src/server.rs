@@ -70,8 +70,8 @@ pub struct Server {
 struct State {
     base: String,
     stopped: AtomicBool,
-    open: AtomicUsize,
-    most_open: AtomicUsize,
+    answering: AtomicUsize,
+    most_answering: AtomicUsize,
     shared: Mutex<Shared>,
 }
 
@@ -101,8 +101,8 @@ impl Server {
         let state = Arc::new(State {
             base: format!("{}/", base.trim_end_matches('/')),
             stopped: AtomicBool::new(false),
-            open: AtomicUsize::new(0),
-            most_open: AtomicUsize::new(0),
+            answering: AtomicUsize::new(0),
+            most_answering: AtomicUsize::new(0),
             shared: Mutex::default(),
         });
         let listening = Arc::clone(&state);
@@ -152,9 +152,10 @@ impl Server {
         self.state.shared().requests.iter().filter(|request| request.path == path).count()
     }
 
-    /// The most connections that were open at one time.
-    pub fn most_connections(&self) -> usize {
-        self.state.most_open.load(Ordering::SeqCst)
+    /// The most requests that were being answered at one time. Connections are not counted: an
+    /// idle one may be there besides.
+    pub fn most_at_once(&self) -> usize {
+        self.state.most_answering.load(Ordering::SeqCst)
     }
 
     /// Forgets requests and faults.
@@ -184,11 +185,8 @@ fn listen(listener: &TcpListener, state: &Arc<State>) {
         let Ok(stream) = stream else { continue };
         let state = Arc::clone(state);
         std::thread::spawn(move || {
-            let open = state.open.fetch_add(1, Ordering::SeqCst) + 1;
-            state.most_open.fetch_max(open, Ordering::SeqCst);
             // A client that goes away is no failure.
             drop(exchange::serve(&state, &stream, connection));
-            state.open.fetch_sub(1, Ordering::SeqCst);
         });
     }
 }

@@ -80,10 +80,23 @@ impl Archive {
                 return self.compile(digest, choice.clone()).await;
             }
         }
+        let fetch = async || self.fetch_one_of(accepted, &choices, arch).await;
+        let (digest, choice) =
+            self.transport.through_an_update(FetchError::may_fall_in_step, fetch).await?;
+        self.compile(digest, choice).await
+    }
+
+    /// The first that the mirror has.
+    async fn fetch_one_of(
+        &self,
+        accepted: &AcceptedRelease,
+        choices: &[IndexChoice],
+        arch: Arch,
+    ) -> Result<(Sha256, IndexChoice), ArchiveError> {
         let mut last = None;
         for choice in choices {
             match self.fetch_listed(accepted, &choice.path, &choice.file).await {
-                Ok(digest) => return self.compile(digest, choice).await,
+                Ok(digest) => return Ok((digest, choice.clone())),
                 Err(ArchiveError::Fetch(error)) if error.cause.is_absent() => last = Some(error),
                 Err(error) => return Err(error),
             }

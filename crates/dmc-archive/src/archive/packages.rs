@@ -5,7 +5,7 @@ use crate::error::ArchiveError;
 use crate::index::Candidate;
 use crate::package::decode;
 use crate::store::{Contents, Shelf, StoreError, deb_name};
-use crate::transport::Wanted;
+use crate::transport::{FetchError, Wanted};
 use dmc_types::{PackageFacts, Sha256};
 use std::sync::Arc;
 
@@ -67,7 +67,10 @@ impl Archive {
     pub async fn fetch_deb(&self, candidate: &Candidate) -> Result<Sha256, ArchiveError> {
         let wanted =
             Wanted { url: candidate.url(), size: candidate.size, checksum: candidate.checksum };
-        let deb = self.transport.to_store(&wanted, &self.store, Shelf::Debs, deb_name).await?;
+        let fetch = async || {
+            Ok(self.transport.to_store(&wanted, &self.store, Shelf::Debs, deb_name).await?)
+        };
+        let deb = self.transport.through_an_update(FetchError::may_appear, fetch).await?;
         self.store.put_alias(&candidate.checksum, &deb)?;
         Ok(deb)
     }

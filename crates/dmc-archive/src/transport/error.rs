@@ -22,6 +22,10 @@ fn tried(attempts: u32) -> String {
     if attempts > 1 { format!(" ({attempts} attempts)") } else { String::new() }
 }
 
+fn seconds(after: Option<Duration>) -> String {
+    after.map_or_else(String::new, |after| format!(" {} s", after.as_secs()))
+}
+
 /// What went wrong.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchCause {
@@ -38,7 +42,7 @@ pub enum FetchCause {
     #[error("the server answers {0}")]
     Status(u16),
     /// The server asks for patience (429, or 503 with Retry-After).
-    #[error("the server answers {status} and asks to wait")]
+    #[error("the server answers {status} and asks to wait{}", seconds(*.after))]
     Busy {
         /// The status.
         status: u16,
@@ -48,6 +52,9 @@ pub enum FetchCause {
     /// No connection, or it broke.
     #[error("the connection failed")]
     Network(#[source] reqwest::Error),
+    /// The server's certificate is not valid here.
+    #[error("the server's certificate is not accepted")]
+    Certificate(#[source] reqwest::Error),
     /// The HTTP client could not be set up.
     #[error("the HTTP client cannot be set up")]
     Client(#[source] reqwest::Error),
@@ -123,6 +130,19 @@ impl FetchError {
         Self { url: shown(url), attempts, cause }
     }
 
+    /// Whether a mirror that is taking in an update may have the file soon.
+    pub(crate) fn may_appear(&self) -> bool {
+        // Where nothing was sent, the archive is a folder of this machine.
+        self.attempts > 0 && matches!(self.cause, FetchCause::NotFound)
+    }
+
+    /// Whether a mirror that is taking in an update may have the file, instead of an older or a
+    /// newer one, soon.
+    pub(crate) fn may_fall_in_step(&self) -> bool {
+        let other = matches!(self.cause, FetchCause::Size { .. } | FetchCause::Digest { .. });
+        self.may_appear() || (self.attempts > 0 && other)
+    }
+
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         let text = match &self.cause {
@@ -139,6 +159,9 @@ impl FetchError {
             }
             FetchCause::Network(_) => {
                 "check the address, the network and http_proxy, or name another mirror with -M"
+            }
+            FetchCause::Certificate(_) => {
+                "check this machine's clock; for a mirror with a CA of its own, add that to the machine's certificates (update-ca-certificates), or name its file in SSL_CERT_FILE"
             }
             FetchCause::Client(_) => {
                 "install the package ca-certificates, or use a mirror over http"

@@ -3,14 +3,16 @@
 use super::error::{FetchCause, shown};
 use super::sink::Sink;
 use super::{Line, Shared, TransportOptions};
+use dmc_deb::release::parse_time;
 use reqwest::header::{
-    CONTENT_RANGE, ETAG, HeaderMap, HeaderValue, IF_RANGE, LAST_MODIFIED, LOCATION, RANGE,
+    CONTENT_RANGE, DATE, ETAG, HeaderMap, HeaderValue, IF_RANGE, LAST_MODIFIED, LOCATION, RANGE,
     RETRY_AFTER,
 };
 use reqwest::{Client, Response, StatusCode, Url, redirect};
+use std::error::Error;
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// What is remembered from one attempt to the next.
 pub(super) struct Exchange<'a> {
@@ -29,9 +31,8 @@ impl<'a> Exchange<'a> {
         sink: &mut Sink,
         line: &mut Line<'_>,
     ) -> Result<(), FetchCause> {
-        let permits = line.limit(self.url);
-        // The semaphore is never closed; without a permit the request is merely not counted.
-        let _permit = permits.acquire().await.ok();
+        let peer = line.peer(self.url);
+        let _turn = peer.turn().await;
         let mut response = self.request(sink.received(), line.shared).await?;
         let announced = Self::place(&response, sink, line)?;
         self.validator = validator(response.headers());
@@ -110,11 +111,7 @@ impl<'a> Exchange<'a> {
 }
 
 fn refusal(status: StatusCode, headers: &HeaderMap) -> FetchCause {
-    let after = headers
-        .get(RETRY_AFTER)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|text| text.trim().parse().ok())
-        .map(Duration::from_secs);
+    let after = retry_after(headers, SystemTime::now());
     match status {
         StatusCode::NOT_FOUND => FetchCause::NotFound,
         StatusCode::TOO_MANY_REQUESTS => FetchCause::Busy { status: 429, after },
@@ -123,6 +120,20 @@ fn refusal(status: StatusCode, headers: &HeaderMap) -> FetchCause {
         }
         other => FetchCause::Status(other.as_u16()),
     }
+}
+
+/// How long to wait, of `120` or `Fri, 31 Dec 1999 23:59:59 GMT`. A date counts from the server's
+/// own clock, where it tells that: this machine's may be wrong.
+fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let asked = text(RETRY_AFTER)?;
+    if let Ok(seconds) = asked.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let own = || now.duration_since(UNIX_EPOCH).ok().and_then(|now| now.as_secs().try_into().ok());
+    let from = text(DATE).and_then(parse_time).or_else(own)?;
+    let wait = parse_time(asked)?.saturating_sub(from);
+    Some(Duration::from_secs(wait.try_into().unwrap_or(0)))
 }
 
 fn is_redirect(status: StatusCode) -> bool {
@@ -159,7 +170,29 @@ fn validator(headers: &HeaderMap) -> Option<HeaderValue> {
 }
 
 fn network(error: reqwest::Error) -> FetchCause {
-    FetchCause::Network(error.without_url())
+    let error = error.without_url();
+    if is_about_a_certificate(&error) {
+        FetchCause::Certificate(error)
+    } else {
+        FetchCause::Network(error)
+    }
+}
+
+fn is_about_a_certificate(error: &(dyn Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        // An `io::Error` gives the source of what it wraps as its own.
+        let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        let tls = match wrapped {
+            Some(wrapped) => wrapped.downcast_ref(),
+            None => error.downcast_ref(),
+        };
+        if let Some(rustls::Error::InvalidCertificate(_)) = tls {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
 
 fn client<'a>(shared: &'a Shared, url: &Url) -> Result<&'a Client, FetchCause> {
@@ -208,6 +241,28 @@ mod tests {
             let headers = HeaderMap::from_iter([(CONTENT_RANGE, text.parse().unwrap())]);
             assert_eq!(content_range(&headers), wanted, "{text}");
         }
+    }
+
+    #[test]
+    fn a_wait_is_asked_for_in_seconds_or_by_a_date() {
+        let here = UNIX_EPOCH + Duration::from_secs(784_111_777);
+        for (asked, date, wanted) in [
+            ("7", None, Some(7)),
+            (" 0 ", None, Some(0)),
+            ("Sun, 06 Nov 1994 08:49:47 GMT", None, Some(10)),
+            ("Sun, 06 Nov 1994 08:49:27 GMT", None, Some(0)),
+            ("Fri, 31 Dec 1999 23:59:59 GMT", Some("Fri, 31 Dec 1999 23:59:00 GMT"), Some(59)),
+            ("Sun, 06 Nov 1994 08:49:47 GMT", Some("once upon a time"), Some(10)),
+            ("-1", None, None),
+            ("soon", None, None),
+            ("", None, None),
+        ] {
+            let mut headers = HeaderMap::from_iter([(RETRY_AFTER, asked.parse().unwrap())]);
+            headers.extend(date.map(|date| (DATE, date.parse().unwrap())));
+            let found = retry_after(&headers, here);
+            assert_eq!(found, wanted.map(Duration::from_secs), "{asked} at {date:?}");
+        }
+        assert_eq!(retry_after(&HeaderMap::new(), here), None);
     }
 
     #[test]

@@ -3,7 +3,9 @@
 //! A file that a signed index names is streamed into the store's `partial/` while it is hashed, and
 //! gets its place only when size and digest are right. Sizes are bounded before and while reading.
 //! Broken downloads are resumed by `Range` (RFC 9110, section 14), in later runs too. What can pass
-//! (time-outs, resets, 5xx, 429) is tried again with growing pauses.
+//! (time-outs, resets, 5xx, 429) is tried again with growing pauses; a host that asks to wait
+//! (`Retry-After`, RFC 9110, section 10.2.3) is left alone by all requests. A mirror that is taking
+//! in an update is given the same patience for files that are not there, or not these, yet.
 //!
 //! Four connections a host by default; a host name is looked up once a run; proxies come from the
 //! environment. The HTTP client is made when it is first needed, and the system's certificates
@@ -13,6 +15,7 @@ mod error;
 mod file;
 mod http;
 mod part;
+mod peer;
 mod resolve;
 mod retry;
 mod sink;
@@ -26,13 +29,13 @@ use crate::progress::{DownloadId, Progress};
 use crate::store::{Shelf, Store};
 use dmc_types::{Checksum, Sha256};
 use part::Part;
+use peer::Peer;
 use reqwest::Url;
 use sink::Sink;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::Semaphore;
 
 /// How patient and how greedy a transport is.
 #[derive(Debug, Clone)]
@@ -49,8 +52,10 @@ pub struct TransportOptions {
     pub retries: usize,
     /// The first pause; each later one is twice as long.
     pub first_pause: Duration,
-    /// The longest pause, also where the server asks for a longer one.
+    /// The longest pause.
     pub longest_pause: Duration,
+    /// How long a server may ask to wait (`Retry-After`); one that asks for more is not waited for.
+    pub longest_wait: Duration,
     /// Redirects that are followed.
     pub redirects: usize,
 }
@@ -74,6 +79,7 @@ impl Default for TransportOptions {
             retries: 4,
             first_pause: Duration::from_millis(200),
             longest_pause: Duration::from_secs(20),
+            longest_wait: Duration::from_mins(2),
             redirects: 5,
         }
     }
@@ -89,7 +95,7 @@ struct Shared {
     options: TransportOptions,
     progress: Arc<dyn Progress>,
     hosts: resolve::Hosts,
-    limits: Mutex<HashMap<String, Arc<Semaphore>>>,
+    peers: Mutex<HashMap<String, Arc<Peer>>>,
     plain: OnceLock<reqwest::Client>,
     secure: OnceLock<reqwest::Client>,
     speeds: speed::Speeds,
@@ -129,7 +135,7 @@ impl Transport {
                 options,
                 progress,
                 hosts: resolve::Hosts::default(),
-                limits: Mutex::default(),
+                peers: Mutex::default(),
                 plain: OnceLock::new(),
                 secure: OnceLock::new(),
                 speeds: speed::Speeds::default(),
@@ -243,12 +249,12 @@ impl Line<'_> {
         self.shared.progress.restarted(self.id);
     }
 
-    fn limit(&self, url: &Url) -> Arc<Semaphore> {
-        let mut limits = self.shared.limits.lock().unwrap_or_else(PoisonError::into_inner);
+    fn peer(&self, url: &Url) -> Arc<Peer> {
+        let mut peers = self.shared.peers.lock().unwrap_or_else(PoisonError::into_inner);
         let connections = self.shared.options.connections_per_host.max(1);
-        limits
+        peers
             .entry(url.authority().to_owned())
-            .or_insert_with(|| Arc::new(Semaphore::new(connections)))
+            .or_insert_with(|| Arc::new(Peer::new(connections)))
             .clone()
     }
 }

@@ -2,7 +2,8 @@
 
 use super::error::{FetchCause, FetchError};
 use super::sink::Sink;
-use super::{Line, TransportOptions, http};
+use super::{Line, Transport, TransportOptions, http};
+use crate::error::ArchiveError;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use reqwest::Url;
 use std::time::Duration;
@@ -27,9 +28,11 @@ pub(super) async fn until_done(
             Ok(()) => return Ok(()),
             Err(cause) => cause,
         };
-        if !cause.may_pass() {
+        let asked = asked_wait(&cause);
+        if !cause.may_pass() || asked > options.longest_wait {
             return Err(FetchError::new(url, attempts, cause));
         }
+        line.peer(url).leave_alone(asked);
         if sink.received() > before.saturating_add(HEADWAY) {
             pauses = self::pauses(options);
         }
@@ -37,10 +40,35 @@ pub(super) async fn until_done(
             return Err(FetchError::new(url, attempts, cause));
         };
         tracing::debug!(url = %super::shown(url), %cause, ?pause, "tried again");
-        tokio::time::sleep(asked_pause(&cause, options).map_or(pause, |asked| asked.max(pause)))
-            .await;
+        tokio::time::sleep(pause).await;
     }
     Ok(())
+}
+
+impl Transport {
+    /// Fetches what a verified index names, again and again where the failure is one that a mirror
+    /// shows while it takes in an update.
+    pub(crate) async fn through_an_update<T>(
+        &self,
+        may_pass: fn(&FetchError) -> bool,
+        mut fetch: impl AsyncFnMut() -> Result<T, ArchiveError>,
+    ) -> Result<T, ArchiveError> {
+        let mut pauses = pauses(&self.shared.options);
+        let mut attempts = 0;
+        loop {
+            let mut error = match fetch().await {
+                Err(ArchiveError::Fetch(error)) if may_pass(&error) => error,
+                other => return other,
+            };
+            attempts += error.attempts;
+            let Some(pause) = pauses.next() else {
+                error.attempts = attempts;
+                return Err(error.into());
+            };
+            tracing::debug!(url = %error.url, cause = %error.cause, ?pause, "waits for the mirror");
+            tokio::time::sleep(pause).await;
+        }
+    }
 }
 
 fn pauses(options: &TransportOptions) -> impl Iterator<Item = Duration> + use<> {
@@ -51,10 +79,10 @@ fn pauses(options: &TransportOptions) -> impl Iterator<Item = Duration> + use<> 
         .build()
 }
 
-/// What the server asks for, within bounds.
-fn asked_pause(cause: &FetchCause, options: &TransportOptions) -> Option<Duration> {
+/// How long the server asks to be left alone.
+fn asked_wait(cause: &FetchCause) -> Duration {
     match cause {
-        FetchCause::Busy { after: Some(after), .. } => Some((*after).min(options.longest_pause)),
-        _ => None,
+        FetchCause::Busy { after: Some(after), .. } => *after,
+        _ => Duration::ZERO,
     }
 }

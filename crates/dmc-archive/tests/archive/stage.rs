@@ -70,6 +70,7 @@ pub(crate) fn quick() -> TransportOptions {
         retries: 3,
         first_pause: Duration::from_millis(5),
         longest_pause: Duration::from_millis(40),
+        longest_wait: Duration::from_secs(5),
         ..TransportOptions::default()
     }
 }

@@ -5,7 +5,7 @@ use crate::stage::{
 };
 use dmc_archive::TransportOptions;
 use dmc_archive::mirror::AptConfiguration;
-use dmc_testkit::{DebBuilder, FakeArchive, Fault, Server};
+use dmc_testkit::{Compression, DebBuilder, FakeArchive, Fault, Server, sha256};
 use futures::future::try_join_all;
 use reqwest::Url;
 use std::time::{Duration, Instant};
@@ -23,8 +23,8 @@ async fn what_passes_is_waited_for() {
         Fault::status(500),
         Fault::status(502),
         Fault::status(503),
-        Fault::Status(503, wait("1")),
-        Fault::Status(429, wait("3600")),
+        Fault::Status(503, wait("0")),
+        Fault::Status(429, wait("soon")),
         Fault::Status(429, wait("Fri, 31 Dec 1999 23:59:59 GMT")),
         Fault::Hangup,
         Fault::Cut(100),
@@ -46,7 +46,9 @@ async fn what_passes_is_waited_for() {
 async fn what_does_not_pass_is_named_with_address_and_attempts() {
     for (fault, attempts, part) in [
         (Fault::status(500), 4, "the server answers 500"),
-        (Fault::Status(429, wait("1")), 4, "asks to wait"),
+        (Fault::Status(429, wait("0")), 4, "asks to wait 0 s"),
+        (Fault::Status(429, wait("6")), 1, "the server answers 429 and asks to wait 6 s"),
+        (Fault::Status(503, wait("Tue, 31 Dec 2999 23:59:59 GMT")), 1, "asks to wait 30"),
         (Fault::Stall(100), 4, "connection"),
         (Fault::Hangup, 4, "connection"),
         (Fault::status(404), 1, "no such file"),
@@ -63,6 +65,55 @@ async fn what_does_not_pass_is_named_with_address_and_attempts() {
         refused(archive.releases().await, &format!("{fault:?}"), &[&url, part]);
         assert_eq!(stage.server.count(RELEASE), attempts, "{fault:?}");
     }
+}
+
+#[tokio::test]
+async fn a_host_that_asks_to_wait_is_left_alone_by_all_requests() {
+    let stage = Stage::new();
+    let archive = stage.run();
+    let (busy, other) =
+        (candidate(&archive, "hello").await, candidate(&archive, "hello-data").await);
+    stage.server.fault(HELLO, 1, Fault::Status(429, wait("1")));
+    let begun = Instant::now();
+    let later = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        archive.facts(&other).await
+    };
+    let (busy, other) =
+        tokio::join!(archive.facts(&busy), async { (later.await, begun.elapsed()) });
+    assert!(busy.is_ok() && other.0.is_ok(), "{busy:?} {other:?}");
+    assert!(other.1 >= Duration::from_secs(1), "{:?}", other.1);
+    assert_eq!(stage.server.count(HELLO), 2);
+}
+
+#[tokio::test]
+async fn a_mirror_that_takes_in_an_update_is_waited_for() {
+    let mut suite = main_suite();
+    suite.indices = vec![Compression::Xz];
+    let stage = Stage::with(FakeArchive::of(&[suite, security_suite()]));
+    let index = |arch: &str| format!("dists/trixie/main/binary-{arch}/Packages.xz");
+    let digest = sha256(stage.archive.get(&index("amd64")));
+    let hashed = format!("dists/trixie/main/binary-amd64/by-hash/SHA256/{digest}");
+    let older = Fault::Replace(stage.archive.get(&index("arm64")).to_vec());
+    stage.server.fault(&hashed, 3, Fault::status(404));
+    stage.server.fault(&index("amd64"), 2, Fault::status(404));
+    stage.server.fault(&index("amd64"), 1, older);
+    stage.server.fault(HELLO, 2, Fault::status(404));
+    let archive = stage.run();
+    let wanted = candidate(&archive, "hello").await;
+    archive.facts(&wanted).await.unwrap();
+    assert_eq!((stage.server.count(&hashed), stage.server.count(HELLO)), (4, 3));
+}
+
+#[tokio::test]
+async fn an_update_that_does_not_end_is_told() {
+    let stage = Stage::new();
+    let archive = stage.run();
+    let wanted = candidate(&archive, "hello").await;
+    stage.server.break_for_good(HELLO, Fault::status(404));
+    let parts = [HELLO, "(4 attempts)", "there is no such file"];
+    refused(archive.facts(&wanted).await, "package", &parts);
+    assert_eq!(stage.server.count(HELLO), 4);
 }
 
 #[tokio::test]
@@ -137,8 +188,11 @@ async fn connections_to_a_host_are_few() {
     for n in 0..12 {
         wanted.push(candidate(&archive, &format!("package-{n}")).await);
     }
+    for path in stage.archive.files().keys().filter(|path| path.ends_with(".deb")) {
+        stage.server.fault(path, 1, Fault::Slow(500_000));
+    }
     try_join_all(wanted.iter().map(|one| archive.facts(one))).await.unwrap();
-    assert!(stage.server.most_connections() <= 3, "{}", stage.server.most_connections());
+    assert_eq!(stage.server.most_at_once(), 3);
 }
 
 #[tokio::test]

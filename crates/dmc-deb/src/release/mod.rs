@@ -16,6 +16,7 @@ mod text;
 
 pub use error::ReleaseError;
 pub use keyring::{Keyring, KeyringError};
+pub use text::parse_time;
 
 use cleartext::Cleartext;
 use dmc_types::{Checksum, Sha256, Suite, UnixTime};

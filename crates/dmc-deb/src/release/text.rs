@@ -175,8 +175,8 @@ fn stays_below(path: &str) -> bool {
     path.split('/').all(|part| !matches!(part, "" | "." | ".."))
 }
 
-/// Seconds since 1970 of `Sat, 12 Sep 2026 07:55:41 UTC` (RFC 2822, and `UTC` and `Z`).
-fn parse_time(text: &str) -> Option<UnixTime> {
+/// Seconds since 1970 of `Sat, 12 Sep 2026 07:55:41 UTC` (RFC 2822, and `UTC`, `GMT` and `Z`).
+pub fn parse_time(text: &str) -> Option<UnixTime> {
     let bare = text.strip_suffix("UTC").or_else(|| text.strip_suffix('Z')).map(str::trim_end);
     let text = bare.map_or_else(|| text.to_owned(), |bare| format!("{bare} +0000"));
     let time = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(&text).ok()?;

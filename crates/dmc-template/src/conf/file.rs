@@ -5,6 +5,7 @@ use super::{Conf, ConfError};
 use dmc_types::{Arch, NameError, Suite};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// A layer.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -17,6 +18,8 @@ pub(super) struct ConfFile {
     rules: Option<String>,
     jobs: Option<u16>,
     connections: Option<u16>,
+    timeout: Option<u16>,
+    retries: Option<u16>,
     mirror: Option<String>,
     compression: Option<Compression>,
     engine: Option<Engine>,
@@ -102,6 +105,8 @@ impl ConfFile {
         replace(&mut self.rules, later.rules);
         replace(&mut self.jobs, later.jobs);
         replace(&mut self.connections, later.connections);
+        replace(&mut self.timeout, later.timeout);
+        replace(&mut self.retries, later.retries);
         replace(&mut self.mirror, later.mirror);
         replace(&mut self.compression, later.compression);
         replace(&mut self.engine, later.engine);
@@ -122,8 +127,10 @@ impl ConfFile {
         if archs.is_empty() {
             return Err(bounds("archs", "names no architecture"));
         }
-        if connections == 0 || self.jobs == Some(0) {
-            let key = if connections == 0 { "connections" } else { "jobs" };
+        let timeout = need("timeout", self.timeout)?;
+        let numbers =
+            [("connections", Some(connections)), ("timeout", Some(timeout)), ("jobs", self.jobs)];
+        if let Some((key, _)) = numbers.into_iter().find(|(_, number)| *number == Some(0)) {
             return Err(bounds(key, "is 0"));
         }
         let vendors = self.vendor.into_iter().map(|(name, vendor)| {
@@ -139,6 +146,8 @@ impl ConfFile {
             rules: full(self.rules),
             jobs: self.jobs,
             connections,
+            timeout: Duration::from_secs(timeout.into()),
+            retries: need("retries", self.retries)?,
             mirror: full(self.mirror),
             compression: need("compression", self.compression)?,
             engine: need("engine", self.engine)?,

@@ -6,6 +6,8 @@ dist = "trixie"
 archs = ["amd64"]
 out = "out"
 connections = 4
+timeout = 30
+retries = 4
 compression = "gzip"
 engine = "auto"
 
@@ -89,6 +91,7 @@ fn a_wrong_configuration_is_named() {
         "archs = []",
         "connections = 0",
         "jobs = 0",
+        "timeout = 0",
         "compression = \"xz\"",
         "engine = \"lxc\"",
         "accept_expired = [\"../sid\"]",
@@ -129,6 +132,9 @@ fn a_wrong_configuration_is_named() {
       hint: 
 
     the configuration's `jobs` is 0
+      hint: 
+
+    the configuration's `timeout` is 0
       hint: 
 
     dmc.conf, line 1: `xz` is not a compression: `gzip`, `zstd`, or `zstd:LEVEL` with a level from 1 to 22

@@ -31,7 +31,11 @@ pub(super) fn serve(state: &State, stream: &TcpStream, connection: usize) -> io:
     stream.set_read_timeout(Some(TICK))?;
     let mut reader = BufReader::new(Patient { stream, state });
     while let Some(head) = read_head(&mut reader, state, connection)? {
-        if answer(state, stream, &head)? == After::Close || head.close {
+        let answering = state.answering.fetch_add(1, Ordering::SeqCst) + 1;
+        state.most_answering.fetch_max(answering, Ordering::SeqCst);
+        let after = answer(state, stream, &head);
+        state.answering.fetch_sub(1, Ordering::SeqCst);
+        if after? == After::Close || head.close {
             break;
         }
     }
