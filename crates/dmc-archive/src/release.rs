@@ -29,6 +29,8 @@ pub struct AcceptedRelease {
     pub archs: Option<BTreeSet<Arch>>,
     /// How it stands to what was in the store.
     pub news: News,
+    /// `Date` of what was in the store, where that is another release.
+    pub before: Option<UnixTime>,
 }
 
 /// How a release stands to the one accepted last time from the same mirror.

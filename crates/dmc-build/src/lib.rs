@@ -34,7 +34,7 @@ mod why;
 mod workshop;
 
 pub use assemble::AssembleError;
-pub use changes::{Change, Standing};
+pub use changes::{Change, Outdated, Standing, State};
 pub use error::BuildError;
 pub use extensions::{ExtensionCost, ExtensionCosts};
 pub use image::ImageSummary;

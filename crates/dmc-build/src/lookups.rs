@@ -30,7 +30,7 @@ pub(crate) enum Lookup {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Answer {
     /// The version; of several packages each with its name. Empty where there is none.
-    pub(crate) says: String,
+    says: String,
     /// Over everything in it that can reach an image.
     digest: Sha256,
 }
@@ -38,6 +38,17 @@ pub(crate) struct Answer {
 /// All lookups of a build with their answers.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Trace(Vec<(Lookup, Answer)>);
+
+/// A lookup that is answered otherwise than it was.
+#[derive(Debug)]
+pub(crate) struct Changed<'a> {
+    pub(crate) lookup: &'a Lookup,
+    /// What was said then, and is now.
+    pub(crate) was: &'a str,
+    pub(crate) now: String,
+    /// The packages that are found now.
+    pub(crate) found: Vec<Candidate>,
+}
 
 /// The packages of an architecture, with a memory of what was asked.
 #[derive(Debug)]
@@ -106,16 +117,14 @@ impl Trace {
         Ok(true)
     }
 
-    /// The lookups that an index answers otherwise, with what was said before and is now.
-    pub(crate) fn changes(
-        &self,
-        packages: &Packages,
-    ) -> Result<Vec<(&Lookup, &str, String)>, IndexError> {
+    /// The lookups that an index answers otherwise.
+    pub(crate) fn changes(&self, packages: &Packages) -> Result<Vec<Changed<'_>>, IndexError> {
         let mut changes = Vec::new();
         for (lookup, before) in &self.0 {
-            let now = Answer::new(lookup, &ask(packages, lookup)?);
+            let found = ask(packages, lookup)?;
+            let now = Answer::new(lookup, &found);
             if now != *before {
-                changes.push((lookup, before.says.as_str(), now.says));
+                changes.push(Changed { lookup, was: &before.says, now: now.says, found });
             }
         }
         Ok(changes)

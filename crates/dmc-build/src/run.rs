@@ -9,6 +9,7 @@ use crate::test::{self, TestResult};
 use crate::workshop::{Named, Workshop};
 use camino::Utf8PathBuf;
 use dmc_archive::ArchiveError;
+use dmc_archive::release::News;
 use dmc_types::{Arch, TemplateName};
 use dmc_verify::Report;
 use futures::future::join_all;
@@ -29,8 +30,9 @@ pub enum Outcome {
     },
     /// The indices of an architecture are there.
     Indices {
-        /// How many packages they hold.
-        packages: usize,
+        /// How many packages they hold; none where nothing has changed since they were read last,
+        /// so that they are opened only by whoever needs them.
+        packages: Option<usize>,
         /// The releases that vouch for them.
         releases: Vec<ReleaseLine>,
     },
@@ -64,6 +66,10 @@ pub struct ReleaseLine {
     pub url: String,
     /// When it was made, in seconds since 1970.
     pub date: i64,
+    /// When the one was made that was accepted last time, where that is another.
+    pub before: Option<i64>,
+    /// How it stands to the one that was accepted last time.
+    pub news: News,
     /// Fingerprint of the certificate that signed it.
     pub signer: String,
 }
@@ -237,14 +243,22 @@ impl Run<'_> {
     }
 
     async fn indices(&self, arch: Arch) -> Result<Outcome, BuildError> {
-        let packages = self.workshop.metadata.index(arch).await?.len();
-        let releases =
-            self.workshop.metadata.releases().await?.iter().map(|accepted| ReleaseLine {
-                suite: accepted.suite.to_string(),
-                url: without_password(accepted.mirror.url.clone()),
-                date: accepted.release.date(),
-                signer: accepted.release.signer().to_owned(),
-            });
+        let metadata = &self.workshop.metadata;
+        let accepted = metadata.releases().await?;
+        let moved = accepted.iter().any(|one| matches!(one.news, News::First | News::Changed));
+        let packages = if !moved && metadata.has_index(arch).await? {
+            None
+        } else {
+            Some(metadata.index(arch).await?.len())
+        };
+        let releases = accepted.iter().map(|accepted| ReleaseLine {
+            suite: accepted.suite.to_string(),
+            url: without_password(accepted.mirror.url.clone()),
+            date: accepted.release.date(),
+            before: accepted.before,
+            news: accepted.news,
+            signer: accepted.release.signer().to_owned(),
+        });
         Ok(Outcome::Indices { packages, releases: releases.collect() })
     }
 

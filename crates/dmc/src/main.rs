@@ -16,6 +16,7 @@ mod progress;
 mod relay;
 mod report;
 mod settings;
+mod update;
 mod verify;
 mod why;
 
@@ -116,7 +117,9 @@ fn do_tasks(
         Workshop::open(settings, reach, &progress).map_err(|error| command_error(&error))?;
     bars.tasks(tasks.len());
     let setup = tasks.iter().any(|(_, step)| matches!(step, Step::Prepare));
-    let report = Report::new(args.json, bars.clone()).with_keys(setup || args.verbose);
+    let updates = tasks.iter().any(|(_, step)| matches!(step, Step::Changes(_)));
+    let report = Report::new(args.json, bars.clone());
+    let report = report.with_keys(setup || args.verbose).with_news(updates);
     let workshop = Arc::new(workshop);
     let run = dmc_build::run(&workshop, plan, tasks, extras, &report);
     // What tests have started is removed when `run` is dropped; all else may end anywhere.

@@ -2,14 +2,14 @@
 
 use crate::error::{CommandError, FAILED, USAGE};
 use crate::progress::Bars;
-use crate::verify;
+use crate::{update, verify};
 use dmc_build::{
-    BuildError, Change, ExtensionCost, ExtensionCosts, ImageSummary, Outcome, Standing, Step,
+    BuildError, ExtensionCost, ExtensionCosts, ImageSummary, Outcome, ReleaseLine, Step,
     TestResult, Watch,
 };
-use dmc_types::PackageName;
+use dmc_types::{Arch, PackageName};
 use serde_json::{Value, json};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io::Write as _;
 use std::time::Duration;
 
@@ -18,6 +18,8 @@ pub(crate) struct Report {
     json: bool,
     bars: Bars,
     shows_keys: bool,
+    /// Whether it is still to be told which releases moved: once, whatever the architectures.
+    tells_news: Cell<bool>,
     /// Failures in full, for the end of the run.
     failures: RefCell<Vec<(Step, CommandError)>>,
 }
@@ -30,12 +32,24 @@ pub(crate) fn command_error(error: &BuildError) -> CommandError {
 
 impl Report {
     pub(crate) fn new(json: bool, bars: Bars) -> Self {
-        Self { json, bars, shows_keys: false, failures: RefCell::default() }
+        let failures = RefCell::default();
+        Self { json, bars, shows_keys: false, tells_news: Cell::new(false), failures }
     }
 
     /// The same, also telling whose keys the releases are signed with.
     pub(crate) fn with_keys(self, shows_keys: bool) -> Self {
         Self { shows_keys, ..self }
+    }
+
+    /// The same, telling also which releases moved.
+    pub(crate) fn with_news(self, tells_news: bool) -> Self {
+        Self { tells_news: Cell::new(tells_news), ..self }
+    }
+
+    fn results(&self, all: Vec<(String, Value)>) {
+        for (text, value) in all {
+            self.result(&text, &value);
+        }
     }
 
     /// One result: a line of text, or a JSON value, on stdout.
@@ -72,22 +86,14 @@ impl Report {
                     tracing::info!("configuration to edit: {conf}");
                 }
             }
-            Outcome::Indices { packages, releases } => {
-                for release in releases.iter().filter(|_| self.shows_keys) {
-                    let (suite, url, signer) = (&release.suite, &release.url, &release.signer);
-                    tracing::info!("{suite} of {url}, signed by {signer}");
-                }
-                let suites: Vec<&str> = releases.iter().map(|release| &*release.suite).collect();
-                let arch = step.arch().map_or("", dmc_types::Arch::name);
-                tracing::info!("{arch}: {packages} packages of {}, verified", suites.join(", "));
-            }
+            Outcome::Indices { packages, releases } => self.indices(step, *packages, releases),
             Outcome::Tools(tools) => {
                 for tool in tools {
                     let found = if tool.found { "found" } else { "missing" };
                     tracing::info!("optional tool {}: {found} ({})", tool.program, tool.purpose);
                 }
             }
-            Outcome::Changes(standings) => self.changes(step, standings),
+            Outcome::Changes(standings) => self.results(update::standings(step, standings)),
             Outcome::Image { summary, cached } => self.image(step, summary, *cached, took),
             Outcome::Index(named) => {
                 let reference = named.references.first().map_or("", String::as_str);
@@ -108,6 +114,24 @@ impl Report {
                     self.result(reference, &value);
                 }
             }
+        }
+    }
+
+    /// What the releases vouch for, and once a run which of them moved, where that is to be told.
+    fn indices(&self, step: &Step, packages: Option<usize>, releases: &[ReleaseLine]) {
+        for release in releases.iter().filter(|_| self.shows_keys) {
+            let ReleaseLine { suite, url, signer, .. } = release;
+            tracing::info!("{suite} of {url}, signed by {signer}");
+        }
+        if self.tells_news.take() {
+            self.results(update::releases(releases));
+        }
+        let suites: Vec<&str> = releases.iter().map(|release| &*release.suite).collect();
+        let (arch, suites) = (step.arch().map_or("", Arch::name), suites.join(", "));
+        if let Some(packages) = packages {
+            tracing::info!("{arch}: {packages} packages of {suites}, verified");
+        } else {
+            tracing::info!("{arch}: {suites} unchanged, verified");
         }
     }
 
@@ -153,33 +177,6 @@ impl Report {
             self.failures.borrow_mut().push((step.clone(), error));
         }
     }
-
-    fn changes(&self, step: &Step, standings: &[Standing]) {
-        let name = step.template().map(ToString::to_string).unwrap_or_default();
-        for standing in standings {
-            match standing {
-                Standing::NotBuilt(arch) => self.result(
-                    &format!("{name} {arch}: not built yet"),
-                    &json!({ "template": name, "arch": arch, "built": false }),
-                ),
-                Standing::Built(arch, changes) if changes.is_empty() => self.result(
-                    &format!("{name} {arch}: up to date"),
-                    &json!({ "template": name, "arch": arch, "built": true, "changes": [] }),
-                ),
-                Standing::Built(arch, changes) => {
-                    let lines: Vec<String> = changes.iter().map(line).collect();
-                    let values: Vec<Value> = changes
-                        .iter()
-                        .map(|c| json!({ "package": c.package, "from": c.from, "to": c.to }))
-                        .collect();
-                    self.result(
-                        &format!("{name} {arch}: {}", lines.join(", ")),
-                        &json!({ "template": name, "arch": arch, "built": true, "changes": values }),
-                    );
-                }
-            }
-        }
-    }
 }
 
 /// What each extension costs, and all together.
@@ -199,11 +196,6 @@ fn extension_lines(costs: &ExtensionCosts) -> Vec<String> {
     });
     let together = format!("{} packages", costs.together.packages.len());
     each.chain([line("all extensions", &costs.together, &together)]).collect()
-}
-
-fn line(change: &Change) -> String {
-    let Change { package, from, to, .. } = change;
-    format!("{package} {from} -> {}", to.as_deref().unwrap_or("gone"))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "shown with two digits")]

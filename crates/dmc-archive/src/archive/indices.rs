@@ -4,7 +4,7 @@ use super::{Archive, on_processor};
 use crate::error::ArchiveError;
 use crate::index::{
     IndexChoice, IndexError, Link, PackageIndex, Packages, Part, Pocket, choices, compile_stored,
-    compiled, index_name,
+    compiled, index_name, is_compiled,
 };
 use crate::mirror;
 use crate::release::AcceptedRelease;
@@ -23,6 +23,19 @@ impl Archive {
     pub async fn index(&self, arch: Arch) -> Result<Arc<Packages>, ArchiveError> {
         let cell = self.indices.cell(arch);
         cell.get_or_try_init(|| self.merge(arch)).await.cloned()
+    }
+
+    /// Whether every index of an architecture is compiled already: by its name alone, as what it
+    /// holds is checked by whoever opens it.
+    pub async fn has_index(&self, arch: Arch) -> Result<bool, ArchiveError> {
+        let releases = self.releases().await?.iter().filter(|accepted| accepted.is_for(arch));
+        let mut parts = releases.flat_map(|accepted| {
+            accepted.components.iter().map(move |component| (accepted, component))
+        });
+        Ok(parts.all(|(accepted, component)| {
+            let choices = choices(&accepted.release, component, arch, Link::Fast);
+            is_compiled(&self.store, &choices)
+        }))
     }
 
     /// Removes a compiled index that turned out to be damaged while it was searched, so that it is

@@ -204,6 +204,7 @@ impl Archive {
             components: wanted.components.to_vec(),
             archs: wanted.archs.cloned(),
             news,
+            before: earlier,
         })
     }
 }

@@ -83,6 +83,12 @@ pub(crate) fn compiled(
     Ok(None)
 }
 
+/// Whether a compiled index is in the store, made from any of these files.
+pub(crate) fn is_compiled(store: &Store, choices: &[IndexChoice]) -> bool {
+    let mut names = choices.iter().map(|choice| compiled_name(&choice.file.checksum));
+    names.any(|name| store.exists(Shelf::Compiled, &name))
+}
+
 fn compiled_name(checksum: &Checksum) -> String {
     match checksum {
         Checksum::Sha256(digest) => digest.to_string(),

@@ -24,7 +24,7 @@ pub use merged::Packages;
 pub use read::{PackageIndex, Row};
 
 pub(crate) use fetch::{
-    CompileFailure, IndexChoice, Link, choices, compile_stored, compiled, index_name,
+    CompileFailure, IndexChoice, Link, choices, compile_stored, compiled, index_name, is_compiled,
 };
 pub(crate) use format::VERSION as FORMAT;
 pub(crate) use merged::Part;

@@ -1,7 +1,8 @@
 //! What a moved archive asks to be built again, and what it leaves alone.
 
-use crate::stage::{BOTH, NOW, Run, STRANGER, Stage, build, files, replace, suites};
-use dmc_build::Settings;
+use crate::stage::{BOTH, NOW, Run, STRANGER, Stage, act, build, files, replace, suites};
+use crate::work::{TOOL, acme, renewed, third_party};
+use dmc_build::{Activity, Change, Input, Outdated, Settings, State};
 use dmc_testkit::{DebBuilder, FakeArchive, FakeSuite};
 use dmc_types::{Arch, UnixTime};
 use std::fs;
@@ -152,4 +153,99 @@ fn a_forced_build_that_comes_to_another_digest_says_so() {
         "by force",
         &["template one", "not the same", &digest("one amd64"), &digest("two amd64"), "dmc check"],
     );
+}
+
+/// How nginx's image for amd64 stands, and the other one.
+fn states(settings: Settings) -> [State; 2] {
+    let standings = act(Activity::Update, settings, &["nginx"]).good().standings;
+    let states: Vec<State> = standings.into_iter().map(|standing| standing.state).collect();
+    states.try_into().unwrap()
+}
+
+fn change(what: &str, from: &str, to: &str) -> Change {
+    let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    Change { what: what.to_owned(), from: some(from), to: some(to) }
+}
+
+#[test]
+fn update_says_what_changed_and_whether_a_file_can() {
+    let stage = Stage::new();
+    assert_eq!(states(stage.settings()), [State::NotBuilt, State::NotBuilt]);
+    stage.build().good();
+    assert_eq!(states(stage.settings()), [State::UpToDate, State::UpToDate]);
+    let archive = later(|suites| {
+        let openssl = ("libssl3t64", "amd64");
+        replace(&mut suites[0], openssl, |old| renewed(&old, "3.5.4-1~deb13u1"));
+        newer(&mut suites[0], "iproute2", "6.16-1");
+    });
+    stage.server.serve(&archive);
+    let [amd64, arm64] = states(tomorrow(&stage));
+    let searched = vec![change("iproute2", "6.15.0-1", "6.16-1")];
+    let State::Outdated(amd64) = amd64 else { panic!("{amd64:?}") };
+    assert_eq!(amd64.shipped, [change("libssl3t64", "3.5.1-1", "3.5.4-1~deb13u1")]);
+    assert_eq!(amd64.searched, searched);
+    assert!(amd64.files_can_change());
+    let State::Outdated(arm64) = arm64 else { panic!("{arm64:?}") };
+    assert_eq!(arm64, Outdated { searched, ..Outdated::default() });
+    assert!(!arm64.files_can_change());
+    build(tomorrow(&stage), &["nginx"]).good();
+    assert_eq!(states(tomorrow(&stage)), [State::UpToDate, State::UpToDate]);
+}
+
+#[test]
+fn update_names_other_inputs_than_packages() {
+    let stage = Stage::new();
+    stage.build().good();
+    let mut rules = stage.settings();
+    rules.rules.push(("more.toml".to_owned(), b"# nothing\n".to_vec()));
+    let strict = Settings { strict: true, ..stage.settings() };
+    for (settings, wanted) in [(rules, Input::Rules), (strict, Input::Settings)] {
+        let outdated = Outdated { inputs: vec![wanted], ..Outdated::default() };
+        let wanted = State::Outdated(outdated);
+        assert_eq!(states(settings), [wanted.clone(), wanted]);
+    }
+    assert_eq!(states(stage.settings()), [State::UpToDate, State::UpToDate]);
+}
+
+#[test]
+fn an_emptied_store_still_knows_an_images_packages() {
+    let stage = Stage::new();
+    stage.build().good();
+    fs::remove_dir_all(stage.path("store/v1/records")).unwrap();
+    assert_eq!(states(stage.settings()), [State::UpToDate, State::UpToDate]);
+    stage.server.serve(&later(|suites| newer(&mut suites[0], "gcc-14-base", "14.2.0-20")));
+    let changes = vec![change("gcc-14-base", "14.2.0-19", "14.2.0-20")];
+    let outdated = State::Outdated(Outdated { shipped: changes, ..Outdated::default() });
+    assert_eq!(states(tomorrow(&stage)), [outdated.clone(), outdated]);
+}
+
+#[test]
+fn a_third_partys_package_is_compared_with_its_own_archive() {
+    let stage = Stage::new();
+    let server = third_party(&STRANGER);
+    let settings = stage.settings_with(&acme(&stage, &server), &[("tool", TOOL)]);
+    build(settings.clone(), &["tool"]).good();
+    for records in ["there", "gone"] {
+        let run = act(Activity::Update, settings.clone(), &["tool"]).good();
+        let told = run.standings.iter().all(|standing| standing.state == State::UpToDate);
+        assert!(told, "records are {records}: {:?}", run.standings);
+        drop(fs::remove_dir_all(stage.path("store/v1/records")));
+    }
+}
+
+#[test]
+fn nothing_is_opened_where_no_release_moved() {
+    let stage = Stage::new();
+    stage.build().good();
+    stage.server.reset();
+    // An index that is opened like this is thrown away and made again.
+    let compiled = stage.stored("/compiled/");
+    assert!(!compiled.is_empty());
+    for path in &compiled {
+        fs::write(path, "").unwrap();
+    }
+    assert_eq!(states(stage.settings()), [State::UpToDate, State::UpToDate]);
+    assert_eq!(stage.build().good().cached, 2);
+    assert!(compiled.iter().all(|path| fs::read(path).unwrap().is_empty()));
+    assert_eq!(stage.server.requests().len(), 6, "two times three releases");
 }

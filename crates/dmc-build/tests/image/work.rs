@@ -1,9 +1,7 @@
 //! What is done, in which order, and what is left undone.
 
-use crate::stage::{
-    BOTH, HONEST, KEY, NOW, Run, STRANGER, Stage, act, act_on, build, changed, replace,
-};
-use dmc_build::{Activity, Change, Selection, Settings, Standing};
+use crate::stage::{BOTH, HONEST, KEY, NOW, Run, STRANGER, Stage, act_on, build, changed, replace};
+use dmc_build::{Activity, Selection, Settings};
 use dmc_testkit::{DebBuilder, FakeArchive, FakeSuite, Server};
 use dmc_types::Arch;
 use std::fs;
@@ -89,17 +87,8 @@ fn one_templates_failure_leaves_the_others_alone() {
     run.said("both", &["packagse", "packages", "create missing: not done, because"]);
 }
 
-/// The archive with an openssl of another version for these architectures.
-fn newer_openssl(archs: &[Arch], version: &str) -> FakeArchive {
-    changed(|suite| {
-        for arch in archs {
-            replace(suite, ("libssl3t64", arch.name()), |old| renewed(&old, version));
-        }
-    })
-}
-
 /// The same package in another version; its `Source` carries no version of its own.
-fn renewed(old: &DebBuilder, version: &str) -> DebBuilder {
+pub(crate) fn renewed(old: &DebBuilder, version: &str) -> DebBuilder {
     let fields = ["Source", "Depends", "Provides", "Multi-Arch", "Section", "Homepage"];
     let new = DebBuilder::new(old.package(), version, old.architecture());
     let new = fields
@@ -126,30 +115,6 @@ fn renewed(old: &DebBuilder, version: &str) -> DebBuilder {
                 elf("libssl.so.3").needs("libcrypto.so.3").defines("SSL_new").build(),
             ),
     }
-}
-
-#[test]
-fn update_says_which_package_changed_from_what_to_what() {
-    let stage = Stage::new();
-    let update = |settings: Settings| act(Activity::Update, settings, &["nginx"]).good().standings;
-    let not_built: Vec<_> = BOTH.iter().map(|arch| Standing::NotBuilt(*arch)).collect();
-    assert_eq!(update(stage.settings()), not_built);
-    let before = stage.build().good();
-    let current: Vec<_> = BOTH.iter().map(|arch| Standing::Built(*arch, Vec::new())).collect();
-    assert_eq!(update(stage.settings()), current);
-    stage.server.serve(&newer_openssl(&BOTH, "3.5.4-1~deb13u1"));
-    let change = |arch| Change {
-        arch,
-        package: "libssl3t64".parse().unwrap(),
-        from: "3.5.1-1".to_owned(),
-        to: Some("3.5.4-1~deb13u1".to_owned()),
-    };
-    let changes: Vec<_> =
-        BOTH.iter().map(|arch| Standing::Built(*arch, vec![change(*arch)])).collect();
-    assert_eq!(update(stage.settings()), changes);
-    let after = stage.build().good();
-    assert_ne!(after.digests(), before.digests());
-    assert_eq!(update(stage.settings()), current);
 }
 
 #[test]
@@ -187,10 +152,10 @@ fn architectures_of_different_source_versions_need_leave() {
     Stage::with(&rebuilt).build().good();
 }
 
-const TOOL: &str = "group = \"app\"\nsummary = \"x\"\nversion_from = \"tool\"\n\
+pub(crate) const TOOL: &str = "group = \"app\"\nsummary = \"x\"\nversion_from = \"tool\"\n\
     roots = [\"/opt/tool\"]\npackages = [{ name = \"tool\", archive = \"acme\" }]\n";
 
-fn acme(stage: &Stage, server: &Server) -> String {
+pub(crate) fn acme(stage: &Stage, server: &Server) -> String {
     let ring = stage.path("acme.gpg");
     fs::write(&ring, STRANGER.public_binary()).unwrap();
     format!(
@@ -201,7 +166,7 @@ fn acme(stage: &Stage, server: &Server) -> String {
 }
 
 /// A third party's archive with a tool and an nginx of a tempting version.
-fn third_party(signer: &dmc_testkit::SigningKey) -> Server {
+pub(crate) fn third_party(signer: &dmc_testkit::SigningKey) -> Server {
     let program = |arch| dmc_testkit::ElfBuilder::program(arch).needs("libc.so.6").build();
     let mut suite = FakeSuite::new("trixie").signed_by(signer);
     "Acme".clone_into(&mut suite.origin);

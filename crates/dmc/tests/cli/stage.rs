@@ -169,13 +169,14 @@ fn sorted(text: &str) -> String {
     lines.concat()
 }
 
-/// Digests, fingerprints, sizes and durations by a word.
-fn masked(text: &str) -> String {
+/// Digests, fingerprints, times, sizes and durations by a word.
+pub(crate) fn masked(text: &str) -> String {
     let word = |word: &str| {
         let bare = word.trim_end_matches([',', '.']);
         let hex = bare.strip_prefix("sha256:").unwrap_or(bare);
         match hex.len() {
             40 | 64 if hex.bytes().all(|b| b.is_ascii_hexdigit()) => word.replace(hex, "HEX"),
+            20 if hex.as_bytes()[10] == b'T' && hex.ends_with('Z') => word.replace(hex, "TIME"),
             4 if hex.as_bytes()[1] == b'.' && hex.parse::<f32>().is_ok() => word.replace(hex, "N"),
             _ => word.to_owned(),
         }
