@@ -14,6 +14,7 @@ mod archive;
 mod contents;
 mod error;
 pub mod index;
+mod memory;
 pub mod mirror;
 pub mod package;
 mod progress;
@@ -22,12 +23,15 @@ mod spec;
 pub mod store;
 pub mod transport;
 
-pub use archive::Archive;
+pub use archive::{Archive, KeyInUse, Signs};
 pub use error::ArchiveError;
 pub use index::{Candidate, Packages};
+pub use memory::Memory;
 pub use progress::{DownloadId, Progress, Quiet};
 pub use release::AcceptedRelease;
 pub use reqwest::Url;
-pub use spec::{ArchiveSpec, Keyrings, Role, ShippedKeyring, SiteSpec, ThirdPartySpec, VendorSpec};
+pub use spec::{
+    ArchiveSpec, Floor, Keyrings, Role, ShippedKeyring, SiteSpec, ThirdPartySpec, VendorSpec,
+};
 pub use store::Store;
 pub use transport::{Transport, TransportOptions};

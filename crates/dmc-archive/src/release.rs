@@ -2,13 +2,15 @@
 //!
 //! The `InRelease` of every pocket is fetched anew in each run that may use the network, and
 //! verified each time, stored or not: who holds an [`AcceptedRelease`] holds the proof. The bytes
-//! of the last accepted one are kept by mirror and suite; an older one from the same mirror is
-//! refused, as it may be an attempt to hide updates.
+//! of the last accepted one are kept by mirror and suite, for runs without the network. What is
+//! remembered of it ([`Memory`]) does not depend on the mirror: an older one, or one by another
+//! key, is refused.
 
+use crate::memory::Memory;
 use crate::mirror::Mirror;
 use crate::spec::Role;
 use crate::transport::FetchError;
-use dmc_deb::release::{Release, ReleaseError};
+use dmc_deb::release::{Release, ReleaseError, utc};
 use dmc_types::{Arch, Suite, UnixTime};
 use std::collections::BTreeSet;
 
@@ -27,13 +29,15 @@ pub struct AcceptedRelease {
     pub components: Vec<String>,
     /// The architectures to read of it; none for all.
     pub archs: Option<BTreeSet<Arch>>,
-    /// How it stands to what was in the store.
+    /// All certificates whose signatures on it were found good when it was accepted.
+    pub signers: Vec<String>,
+    /// What was remembered of the suite before.
+    pub before: Option<Memory>,
+    /// How it stands to that.
     pub news: News,
-    /// `Date` of what was in the store, where that is another release.
-    pub before: Option<UnixTime>,
 }
 
-/// How a release stands to the one accepted last time from the same mirror.
+/// How a release stands to the one accepted last time, from whichever mirror.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum News {
     /// There was none.
@@ -44,6 +48,14 @@ pub enum News {
     Changed,
     /// It comes from the store itself, as this run may not ask the mirror.
     Stored,
+}
+
+impl AcceptedRelease {
+    /// `Date` of the release that was accepted last time, where that is another one.
+    pub fn moved_from(&self) -> Option<UnixTime> {
+        let before = self.before.as_ref()?;
+        (before.digest != self.release.digest()).then_some(before.date)
+    }
 }
 
 /// Whose archive it is.
@@ -72,6 +84,8 @@ pub struct PassedOver {
     pub url: String,
     /// Why.
     pub why: String,
+    /// Whether it does not have the suite.
+    pub absent: bool,
 }
 
 /// Why no release is accepted.
@@ -107,6 +121,46 @@ pub enum ReleaseFailure {
         /// The `Date` of the one in the store.
         accepted: UnixTime,
     },
+    /// It is older than the least date that is known of the suite.
+    #[error("suite `{suite}` of {url} is of {}, and {from} says {} or later", utc(*.date), utc(*.floor))]
+    BelowFloor {
+        /// The suite.
+        suite: Suite,
+        /// The mirror.
+        url: String,
+        /// Its `Date`.
+        date: UnixTime,
+        /// The least `Date`.
+        floor: UnixTime,
+        /// Where that stands.
+        from: String,
+    },
+    /// None of those who signed it did so last time.
+    #[error("suite `{suite}` of {url} is signed by {}, {from} by {}", .signers.join(", "), .pinned.join(", "))]
+    NewKey {
+        /// The suite.
+        suite: Suite,
+        /// The mirror.
+        url: String,
+        /// Who signed it: fingerprints of certificates in the keyring.
+        signers: Vec<String>,
+        /// Who is known to sign the suite.
+        pinned: Vec<String>,
+        /// Since when, or from where.
+        from: String,
+    },
+    /// The distribution has ended and moved away from the mirrors.
+    #[error("`{suite}` has ended, and no mirror that answered has it")]
+    Ended {
+        /// The suite.
+        suite: Suite,
+        /// The vendor, as configuration calls it.
+        vendor: String,
+        /// Where its archives are now: names as in configuration, and addresses.
+        moved_to: Vec<(String, String)>,
+        /// How the mirrors were asked.
+        source: Box<ReleaseFailure>,
+    },
     /// None of the archives in apt's configuration, nor the vendor's own, will do.
     #[error("no archive of `{vendor}` was found; {}", listed(.passed))]
     NoneFits {
@@ -117,6 +171,17 @@ pub enum ReleaseFailure {
         /// What was wrong with the last one.
         source: Box<ReleaseFailure>,
     },
+}
+
+fn ended_hint(vendor: &str, moved_to: &[(String, String)]) -> String {
+    let places: Vec<String> =
+        moved_to.iter().map(|(name, url)| format!("{name} = \"{url}\"")).collect();
+    let address = moved_to.iter().find(|(name, _)| name == "main").or(moved_to.first());
+    let address = address.map_or("the vendor's archive of old releases", |(_, url)| url);
+    format!(
+        "it is kept at {address}: write the line `vendor.{vendor}.archives = {{ {} }}` to a file and name that with --conf",
+        places.join(", ")
+    )
 }
 
 fn listed(passed: &[PassedOver]) -> String {
@@ -139,6 +204,14 @@ impl ReleaseFailure {
             Self::Rollback { suite, .. } => Some(format!(
                 "the mirror may be behind, or hide updates: try again later, name another mirror with -M, or, if that is right, say --accept-rollback {suite}"
             )),
+            Self::BelowFloor { suite, .. } => Some(format!(
+                "the mirror may be behind, or hide updates: try another one with -M, or, if that is right, say --accept-rollback {suite}"
+            )),
+            Self::NewKey { signers, .. } => Some(format!(
+                "find out whether the archive has a new key (its keyring package and announcements tell), then say --accept-key {}",
+                signers.first().map_or("FINGERPRINT", String::as_str)
+            )),
+            Self::Ended { vendor, moved_to, .. } => Some(ended_hint(vendor, moved_to)),
             Self::NoneFits { .. } => Some("name a mirror with -M".to_owned()),
         }
     }
@@ -154,6 +227,17 @@ impl ReleaseFailure {
                 ReleaseError::NotSigned { .. } => role == Role::Main,
                 _ => false,
             },
+            _ => false,
+        }
+    }
+
+    /// Whether an archive does not have the suite.
+    pub(crate) fn is_absent(&self) -> bool {
+        match self {
+            Self::Fetch { source, .. } => source.cause.is_absent(),
+            Self::NoneFits { passed, source, .. } => {
+                source.is_absent() || passed.iter().any(|other| other.absent)
+            }
             _ => false,
         }
     }

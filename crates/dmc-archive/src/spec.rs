@@ -2,6 +2,7 @@
 //!
 //! The caller takes these from configuration; nothing here is checked against a mirror yet.
 
+use crate::release::Owner;
 use camino::Utf8PathBuf;
 use dmc_types::{Arch, Suite, UnixTime};
 use reqwest::Url;
@@ -20,10 +21,34 @@ pub struct ArchiveSpec {
     /// Suites whose `Valid-Until` may have passed. Every use is recorded in
     /// [`Release::accepted_expired`](dmc_deb::release::Release::accepted_expired).
     pub accept_expired: BTreeSet<Suite>,
-    /// Suites that may be older than the one accepted last time.
+    /// Suites that may be older than the one accepted last time, and than their floors.
     pub accept_rollback: BTreeSet<Suite>,
+    /// Fingerprints of certificates, in capital hexadecimal digits, that may sign suites which
+    /// others signed last time.
+    pub accept_keys: BTreeSet<String>,
+    /// What is known of suites before any release of them was seen. They do not count for a
+    /// snapshot.
+    pub floors: Vec<Floor>,
+    /// The moment at which a dated archive is read: its releases are judged as of then. The sites'
+    /// addresses must lead there; neither apt's mirrors nor `mirror` are asked.
+    pub snapshot: Option<UnixTime>,
     /// The time of this run.
     pub now: UnixTime,
+}
+
+/// What releases of a suite must at least be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Floor {
+    /// Whose suite.
+    pub owner: Owner,
+    /// Which.
+    pub suite: Suite,
+    /// The least `Date`.
+    pub date: UnixTime,
+    /// The certificate that signs it, by its fingerprint, where that is known.
+    pub signer: Option<String>,
+    /// Where this stands, for messages: a file's name.
+    pub from: String,
 }
 
 /// A distribution: who signs it and where it lies.
@@ -37,6 +62,9 @@ pub struct VendorSpec {
     pub sites: Vec<SiteSpec>,
     /// Whose signatures count where apt's configuration names no keys.
     pub keyrings: Keyrings,
+    /// Where its archives are, if the distribution has ended: names as in configuration, and
+    /// addresses.
+    pub moved_to: Vec<(String, String)>,
 }
 
 /// One tree of a vendor: a base address and the pockets below it.
@@ -44,6 +72,9 @@ pub struct VendorSpec {
 pub struct SiteSpec {
     /// What part of the vendor's archive it is.
     pub role: Role,
+    /// What to remember its releases by, whichever mirror they come from; another one for each
+    /// site that may be ahead of the others or behind.
+    pub name: String,
     /// The architectures that it carries; none for all (Ubuntu keeps some on a site of their own).
     pub archs: Option<BTreeSet<Arch>>,
     /// Where it is looked for when neither the caller nor apt's configuration says.

@@ -255,7 +255,7 @@ impl Run<'_> {
             suite: accepted.suite.to_string(),
             url: without_password(accepted.mirror.url.clone()),
             date: accepted.release.date(),
-            before: accepted.before,
+            before: accepted.moved_from(),
             news: accepted.news,
             signer: accepted.release.signer().to_owned(),
         });

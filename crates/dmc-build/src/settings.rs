@@ -2,12 +2,13 @@
 
 use crate::error::BuildError;
 use camino::{Utf8Path, Utf8PathBuf};
+use dmc_archive::release::Owner;
 use dmc_archive::{
-    ArchiveSpec, Keyrings, Role, ShippedKeyring, SiteSpec, ThirdPartySpec, Url, VendorSpec,
+    ArchiveSpec, Floor, Keyrings, Role, ShippedKeyring, SiteSpec, ThirdPartySpec, Url, VendorSpec,
 };
 use dmc_image::Compression;
 use dmc_system::Grammar;
-use dmc_template::{Catalog, Conf, ThirdParty};
+use dmc_template::{Catalog, Conf, Dist, Pocket, Snapshot, ThirdParty};
 use dmc_types::{Arch, Rule, Suite, UnixTime};
 use dmc_verify::Tables;
 use std::collections::{BTreeMap, BTreeSet};
@@ -49,6 +50,12 @@ pub struct Settings {
     pub variant: Variant,
     /// Suites that may be older than last time.
     pub accept_rollback: BTreeSet<Suite>,
+    /// Certificates that may sign suites which others signed last time, by fingerprint.
+    pub accept_keys: BTreeSet<String>,
+    /// What is known of suites besides the configuration's floors.
+    pub floors: Vec<Floor>,
+    /// The moment of the dated archive to read; none for the archive as it is.
+    pub snapshot: Option<Snapshot>,
 }
 
 /// What is made of a template besides what it says itself.
@@ -59,6 +66,14 @@ pub struct Variant {
 }
 
 impl Settings {
+    /// The distribution as it is asked for: `trixie`, or `trixie@20260912T080000Z`.
+    pub fn dist(&self) -> String {
+        match self.snapshot {
+            Some(snapshot) => format!("{}@{snapshot}", self.conf.dist),
+            None => self.conf.dist.clone(),
+        }
+    }
+
     /// The rules on an architecture.
     pub(crate) fn rules(&self, arch: Arch) -> Result<Vec<Rule>, BuildError> {
         let files = self.rules.iter().map(|(name, text)| (name.as_str(), text.as_slice()));
@@ -87,8 +102,9 @@ impl Settings {
                 sites: self.sites()?,
                 keyrings: self
                     .vendor_keyrings(&dist.vendor.keyrings, &dist.vendor.machine_keyrings),
+                moved_to: self.moved_to(&dist),
             },
-            mirror,
+            mirror: mirror.filter(|_| self.snapshot.is_none()),
             third_parties: conf
                 .archives
                 .iter()
@@ -96,6 +112,9 @@ impl Settings {
                 .collect::<Result<_, _>>()?,
             accept_expired: conf.accept_expired.iter().cloned().collect(),
             accept_rollback: self.accept_rollback.clone(),
+            accept_keys: self.accept_keys.clone(),
+            floors: self.floors(&dist)?,
+            snapshot: self.snapshot.map(Snapshot::time),
             now: self.now,
         })
     }
@@ -106,13 +125,15 @@ impl Settings {
         let mut sites: BTreeMap<(Role, String), SiteSpec> = BTreeMap::new();
         for arch in &self.conf.archs {
             for pocket in dist.pockets(*arch)? {
-                let role = match pocket.archive.as_str() {
-                    "security" => Role::Security,
-                    _ => Role::Main,
+                let role = role(&pocket);
+                let pocket = match self.snapshot {
+                    Some(at) => dist.dated(pocket, *arch, at, self.conf.mirror.as_deref())?,
+                    None => pocket,
                 };
                 let default = address(&pocket.uri)?;
                 let site = sites.entry((role, pocket.uri)).or_insert_with(|| SiteSpec {
                     role,
+                    name: pocket.site,
                     archs: None,
                     default,
                     pockets: Vec::new(),
@@ -127,6 +148,29 @@ impl Settings {
         Ok(sites.into_values().collect())
     }
 
+    /// The configuration's floors under the distribution's suites, then the others.
+    fn floors(&self, dist: &Dist<'_>) -> Result<Vec<Floor>, BuildError> {
+        let mut floors = Vec::new();
+        for pocket in dist.pockets(Arch::Amd64)? {
+            if let Some(date) = dist.vendor.floors.get(&pocket.suite) {
+                floors.push(Floor {
+                    owner: Owner::Vendor(role(&pocket)),
+                    date: *date,
+                    signer: None,
+                    from: format!("[vendor.{}.floors] of the configuration", dist.vendor_name),
+                    suite: pocket.suite,
+                });
+            }
+        }
+        floors.extend(self.floors.iter().cloned());
+        Ok(floors)
+    }
+
+    fn moved_to(&self, dist: &Dist<'_>) -> Vec<(String, String)> {
+        let arch = self.conf.archs.first().copied().unwrap_or(Arch::Amd64);
+        dist.moved_to(arch).map(|(name, uri)| (name.to_owned(), uri.to_owned())).collect()
+    }
+
     fn vendor_keyrings(&self, shipped: &[String], machine: &[String]) -> Keyrings {
         let shipped = shipped.iter().filter_map(|name| {
             let bytes = self.keyrings.get(name)?.clone();
@@ -136,6 +180,13 @@ impl Settings {
             machine: machine.iter().map(Utf8PathBuf::from).collect(),
             shipped: shipped.collect(),
         }
+    }
+}
+
+fn role(pocket: &Pocket) -> Role {
+    match pocket.archive.as_str() {
+        "security" => Role::Security,
+        _ => Role::Main,
     }
 }
 

@@ -4,12 +4,14 @@
 //! that it names. Tables (`[vendor.debian]`) join key by key, arrays are replaced whole, and
 //! `[[archive]]` tables join by name. Nothing here looks at the machine: paths are not opened.
 
+mod dated;
 mod file;
 #[cfg(test)]
 mod tests;
 mod vendor;
 
 use crate::{TextError, nearest, text};
+pub use dated::Snapshot;
 use dmc_types::{Arch, NameError, Suite};
 pub use file::{Compression, Engine};
 use std::collections::BTreeMap;
@@ -103,6 +105,22 @@ pub enum ConfError {
         /// The archive that it names.
         archive: String,
     },
+    /// There is no address of dated archives.
+    #[error("vendor `{vendor}` has no snapshots of its archive `{archive}`")]
+    NoSnapshots {
+        /// The vendor.
+        vendor: String,
+        /// The archive.
+        archive: String,
+    },
+    /// A pattern of dated archives asks for a mirror, and none is named.
+    #[error("the snapshots of vendor `{vendor}` are at `{pattern}`, and no mirror is named")]
+    NoMirror {
+        /// The vendor.
+        vendor: String,
+        /// The pattern.
+        pattern: String,
+    },
     /// A pocket's suite is none once `{dist}` is replaced.
     #[error("pocket `{pocket}` of vendor `{vendor}` gives no suite")]
     BadPocket {
@@ -127,6 +145,10 @@ impl ConfError {
             Self::UnknownArchive { vendor, archive, .. } => {
                 Some(format!("set `{archive}` in [vendor.{vendor}.archives]"))
             }
+            Self::NoSnapshots { vendor, archive } => Some(format!(
+                "set `{archive}` in [vendor.{vendor}.snapshots] to a URI with {{time}} in it"
+            )),
+            Self::NoMirror { .. } => Some("name it with -M".to_owned()),
             Self::Bounds { .. } | Self::BadPocket { .. } => None,
         }
     }

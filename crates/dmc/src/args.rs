@@ -17,7 +17,7 @@ pub(crate) struct Args {
     #[arg(short = 'A', long, value_name = "ARCH", value_delimiter = ',')]
     pub(crate) archs: Vec<String>,
 
-    /// Debian release to take packages from.
+    /// Debian release to take packages from, such as trixie; trixie@20260912T080000Z as it was then.
     #[arg(short = 'D', long, value_name = "SUITE")]
     pub(crate) dist: Option<String>,
 
@@ -115,6 +115,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SUITE", value_delimiter = ',')]
     pub(crate) accept_rollback: Vec<Suite>,
 
+    /// Keys that may sign suites which other keys signed last time, by fingerprint.
+    #[arg(long, value_name = "FINGERPRINT", value_delimiter = ',', value_parser = fingerprint)]
+    pub(crate) accept_key: Vec<String>,
+
     /// Container engine for load and test.
     #[arg(long, value_name = "ENGINE")]
     pub(crate) engine: Option<EngineChoice>,
@@ -170,6 +174,15 @@ pub(crate) enum Activity {
     Load,
     /// Say why a file is in an image, or which package would ship it.
     Why,
+}
+
+/// As the archive spells it, from however it is written.
+fn fingerprint(text: &str) -> Result<String, String> {
+    let digits = text.trim_start_matches("0x").replace([' ', ':'], "").to_ascii_uppercase();
+    match (digits.len(), digits.bytes().all(|b| b.is_ascii_hexdigit())) {
+        (40 | 64, true) => Ok(digits),
+        _ => Err("a fingerprint has 40 or 64 hexadecimal digits".to_owned()),
+    }
 }
 
 impl Activity {

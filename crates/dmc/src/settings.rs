@@ -7,7 +7,7 @@ use crate::logging::{self, Logging};
 use camino::{Utf8Path, Utf8PathBuf};
 use dmc_build::{Engine, Extras, Selection, Settings};
 use dmc_image::Compression;
-use dmc_template::{Catalog, Conf, ConfLayer, TemplateFolder, nearest};
+use dmc_template::{Catalog, Conf, ConfLayer, Snapshot, TemplateFolder, nearest};
 use dmc_types::{Arch, TemplateName};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -82,7 +82,8 @@ pub(crate) fn settings(args: &Args, env: &Environment) -> Result<Settings, Comma
     conf.accept_expired.extend(args.accept_expired.iter().cloned());
     conf.jobs = args.jobs.or(conf.jobs);
     let usage = |error: &dyn std::error::Error| CommandError::from_library(USAGE, error, None);
-    let dist = conf.dist(&conf.dist).map_err(|error| usage(&error).hint_of(error.hint()))?;
+    let (asked, snapshot) = snapshot(&conf.dist, env)?;
+    let dist = conf.dist(asked).map_err(|error| usage(&error).hint_of(error.hint()))?;
     // A distribution goes by its codename from here on, so that `unstable` and `sid` are one.
     conf.dist = String::from(dist.codename);
     let compression = compression(args, &conf)?;
@@ -114,8 +115,27 @@ pub(crate) fn settings(args: &Args, env: &Environment) -> Result<Settings, Comma
         force: args.force,
         variant: dmc_build::Variant { small: args.small },
         accept_rollback: args.accept_rollback.iter().cloned().collect(),
+        accept_keys: args.accept_key.iter().cloned().collect(),
+        floors: Vec::new(),
+        snapshot,
         conf,
     })
+}
+
+/// The distribution, and the moment at which its archive is to be read.
+fn snapshot<'a>(
+    dist: &'a str,
+    env: &Environment,
+) -> Result<(&'a str, Option<Snapshot>), CommandError> {
+    let (asked, snapshot) =
+        Snapshot::split(dist).map_err(|error| CommandError::from_library(USAGE, &error, None))?;
+    match snapshot.filter(|snapshot| snapshot.time() > env.now) {
+        Some(snapshot) => {
+            Err(CommandError::usage(format!("the time of {asked}@{snapshot} has not come yet"))
+                .hint("leave out the time for the archive as it is; check this machine's clock"))
+        }
+        None => Ok((asked, snapshot)),
+    }
 }
 
 /// The rules of the folder that the configuration names, else the shipped ones.

@@ -49,6 +49,7 @@ impl Site {
     pub fn ours(&self) -> Ours {
         let site = SiteSpec {
             role: self.role,
+            name: "main".to_owned(),
             archs: None,
             default: Url::from_directory_path(&self.folder).unwrap(),
             pockets: vec![self.suite.parse().unwrap()],
@@ -59,6 +60,7 @@ impl Site {
             origin: "Debian".to_owned(),
             sites: vec![site],
             keyrings: self.keyrings.clone(),
+            moved_to: Vec::new(),
         };
         let spec = ArchiveSpec {
             vendor,
@@ -66,6 +68,9 @@ impl Site {
             third_parties: Vec::new(),
             accept_expired: BTreeSet::new(),
             accept_rollback: BTreeSet::new(),
+            accept_keys: BTreeSet::new(),
+            floors: Vec::new(),
+            snapshot: None,
             now: now(),
         };
         let transport = Transport::new(TransportOptions::default(), Arc::new(Quiet));

@@ -5,8 +5,12 @@
 
 mod contents;
 mod indices;
+mod judge;
+mod keys;
 mod packages;
 mod releases;
+
+pub use keys::{KeyInUse, Signs};
 
 use crate::error::ArchiveError;
 use crate::index::Packages;

@@ -1,14 +1,16 @@
 //! From mirrors to accepted releases.
 
+use super::judge::Wish;
 use super::{Archive, on_processor};
 use crate::error::ArchiveError;
+use crate::memory::{Memory, Past};
 use crate::mirror::{self, KeyFiles, KnownFrom, Mirror, MirrorError};
 use crate::release::{AcceptedRelease, News, Owner, PassedOver, ReleaseFailure};
-use crate::spec::{Keyrings, Role, SiteSpec, ThirdPartySpec};
+use crate::spec::{Floor, Keyrings, Role, SiteSpec, ThirdPartySpec};
 use crate::transport::{FetchCause, FetchError, shown};
-use dmc_deb::release::{Demand, Keyring, LARGEST, Release, ReleaseError};
+use dmc_deb::release::{Keyring, LARGEST};
 use dmc_deb::sources::SignedBy;
-use dmc_types::{Arch, Suite, UnixTime};
+use dmc_types::{Arch, Sha256, Suite, UnixTime};
 use futures::future::join_all;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,6 +19,9 @@ use std::sync::Arc;
 struct Wanted<'a> {
     owner: Owner,
     name: &'a str,
+    /// What its memories are kept by.
+    site: String,
+    snapshot: Option<UnixTime>,
     origin: Option<&'a str>,
     keyrings: &'a Keyrings,
     suites: &'a [Suite],
@@ -45,14 +50,36 @@ impl Archive {
         let wanted = Wanted {
             owner: Owner::Vendor(spec.role),
             name: &vendor.name,
+            site: format!("{} {}", vendor.name, spec.name),
+            snapshot: self.spec.snapshot,
             origin: Some(&vendor.origin),
             keyrings: &vendor.keyrings,
             suites: &spec.pockets,
             components: &spec.components,
             archs: spec.archs.as_ref(),
         };
-        let mirrors = mirror::candidates(spec, self.spec.mirror.as_ref(), &self.apt);
-        self.first_that_fits(&wanted, spec.role, mirrors).await
+        let mirrors = match self.spec.snapshot {
+            Some(_) => vec![Mirror::new(&spec.default, KnownFrom::Vendor, SignedBy::Machine)],
+            None => mirror::candidates(spec, self.spec.mirror.as_ref(), &self.apt),
+        };
+        let found = self.first_that_fits(&wanted, spec.role, mirrors).await;
+        found.map_err(|error| self.perhaps_ended(spec, error))
+    }
+
+    fn perhaps_ended(&self, spec: &SiteSpec, error: ArchiveError) -> ArchiveError {
+        let vendor = &self.spec.vendor;
+        match (error, spec.pockets.first()) {
+            (ArchiveError::Release(failure), Some(suite))
+                if failure.is_absent()
+                    && !vendor.moved_to.is_empty()
+                    && self.spec.snapshot.is_none() =>
+            {
+                let (vendor, moved_to) = (vendor.name.clone(), vendor.moved_to.clone());
+                let source = Box::new(failure);
+                ReleaseFailure::Ended { suite: suite.clone(), vendor, moved_to, source }.into()
+            }
+            (error, _) => error,
+        }
     }
 
     async fn third_party(
@@ -62,6 +89,9 @@ impl Archive {
         let wanted = Wanted {
             owner: Owner::ThirdParty(spec.name.clone()),
             name: &spec.name,
+            // Its address is its own: another one is another archive.
+            site: format!("archive {} {}", spec.name, spec.url),
+            snapshot: None,
             origin: spec.origin.as_deref(),
             keyrings: &spec.keyrings,
             suites: std::slice::from_ref(&spec.suite),
@@ -105,7 +135,7 @@ impl Archive {
             } else {
                 tracing::info!(%url, %why, "an archive of apt's configuration is passed over");
             }
-            passed.push(PassedOver { url, why });
+            passed.push(PassedOver { url, why, absent: failure.is_absent() });
             last = Some(failure);
         }
         match last {
@@ -127,7 +157,7 @@ impl Archive {
         for (place, (suite, text)) in wanted.suites.iter().zip(texts).enumerate() {
             let text = text.map_err(|error| (place, error))?;
             if keys.is_none() {
-                keys = Some(self.keys(wanted, mirror).map_err(|error| (place, error))?);
+                keys = Some(self.keyrings_of(wanted, mirror).map_err(|error| (place, error))?);
             }
             if let Some(keys) = &keys {
                 jobs.push(self.accept(wanted, mirror, suite, text, Arc::clone(keys)));
@@ -140,14 +170,12 @@ impl Archive {
         Ok(accepted)
     }
 
-    fn keys(
+    fn keyrings_of(
         &self,
         wanted: &Wanted<'_>,
         mirror: &Mirror,
     ) -> Result<Arc<Vec<Keyring>>, ArchiveError> {
-        let files =
-            KeyFiles { root: &self.apt.root, keyrings: wanted.keyrings, vendor: wanted.name };
-        Ok(Arc::new(files.of(mirror)?))
+        Ok(Arc::new(self.key_files(wanted.keyrings, wanted.name).of(mirror)?))
     }
 
     /// The text as the mirror has it now or, where the network may not be used, as it was kept.
@@ -175,37 +203,74 @@ impl Archive {
             suite: suite.clone(),
             origin: wanted.origin.map(str::to_owned),
             now: self.spec.now,
+            snapshot: wanted.snapshot,
             accept_expired: self.spec.accept_expired.contains(suite),
         };
-        let judged = on_processor("checking a signature", move || wish.judge(text, &keys)).await?;
-        let (text, release, earlier) = judged.map_err(|source| ReleaseFailure::Refused {
-            suite: suite.clone(),
-            url: shown(&mirror.url),
-            source,
-        })?;
-        if let Some(accepted) = earlier
-            && release.date() < accepted
-            && !self.spec.accept_rollback.contains(suite)
-        {
-            let (url, date) = (shown(&mirror.url), release.date());
-            return Err(
-                ReleaseFailure::Rollback { suite: suite.clone(), url, date, accepted }.into()
-            );
-        }
-        let news = text.news();
-        if matches!(news, News::First | News::Changed) && !self.store.is_read_only() {
-            self.store.put_release(mirror.url.as_str(), suite, &text.bytes)?;
-        }
-        Ok(AcceptedRelease {
+        let before = self.store.memory(&wanted.site, suite)?;
+        let work = move || {
+            let judged = wish.judge(&text.bytes, &keys, before.as_ref());
+            (text, before, judged)
+        };
+        let (text, before, judged) = on_processor("checking a signature", work).await?;
+        let url = shown(&mirror.url);
+        let refused =
+            |source| ReleaseFailure::Refused { suite: suite.clone(), url: url.clone(), source };
+        let (release, signers) = judged.map_err(refused)?;
+        let past = Past {
+            suite,
+            url: &url,
+            memory: before.as_ref(),
+            floors: &self.floors(wanted, suite),
+            accept_rollback: self.spec.accept_rollback.contains(suite),
+            accept_keys: &self.spec.accept_keys,
+        };
+        past.check(&release, &signers)?;
+        let accepted = AcceptedRelease {
+            news: text.news(&release.digest(), before.as_ref()),
             release,
             suite: suite.clone(),
             mirror: mirror.clone(),
             owner: wanted.owner.clone(),
             components: wanted.components.to_vec(),
             archs: wanted.archs.cloned(),
-            news,
-            before: earlier,
-        })
+            signers: signers.good,
+            before,
+        };
+        self.keep(&wanted.site, &accepted, &text)?;
+        Ok(accepted)
+    }
+
+    /// A snapshot is older than its suite's floors on purpose.
+    fn floors(&self, wanted: &Wanted<'_>, suite: &Suite) -> Vec<&Floor> {
+        let of_this = |floor: &&Floor| floor.owner == wanted.owner && floor.suite == *suite;
+        match wanted.snapshot {
+            Some(_) => Vec::new(),
+            None => self.spec.floors.iter().filter(of_this).collect(),
+        }
+    }
+
+    /// Keeps an accepted release for runs without the network, and remembers it.
+    fn keep(
+        &self,
+        site: &str,
+        accepted: &AcceptedRelease,
+        text: &Fetched,
+    ) -> Result<(), ArchiveError> {
+        let AcceptedRelease { suite, mirror, release, before, .. } = accepted;
+        if self.store.is_read_only() {
+            return Ok(());
+        }
+        if !text.from_store && text.kept.as_ref() != Some(&text.bytes) {
+            self.store.put_release(mirror.url.as_str(), suite, &text.bytes)?;
+        }
+        if before.as_ref().is_none_or(|before| before.digest != release.digest()) {
+            self.store.remember(site, suite, &Memory::of(release, &accepted.signers))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn key_files<'a>(&'a self, keyrings: &'a Keyrings, vendor: &'a str) -> KeyFiles<'a> {
+        KeyFiles { root: &self.apt.root, keyrings, vendor }
     }
 }
 
@@ -225,58 +290,12 @@ struct Fetched {
 }
 
 impl Fetched {
-    fn news(&self) -> News {
-        match &self.kept {
+    fn news(&self, digest: &Sha256, memory: Option<&Memory>) -> News {
+        match memory {
             _ if self.from_store => News::Stored,
             None => News::First,
-            Some(kept) if *kept == self.bytes => News::Unchanged,
+            Some(memory) if memory.digest == *digest => News::Unchanged,
             Some(_) => News::Changed,
         }
-    }
-}
-
-/// What a release must be; owned, as it travels to another thread.
-struct Wish {
-    suite: Suite,
-    origin: Option<String>,
-    now: UnixTime,
-    accept_expired: bool,
-}
-
-impl Wish {
-    /// The release and, where another was kept, that one's date.
-    fn judge(
-        &self,
-        text: Fetched,
-        keys: &[Keyring],
-    ) -> Result<(Fetched, Release, Option<UnixTime>), ReleaseError> {
-        let release = self.verify(&text.bytes, keys, self.accept_expired)?;
-        let other = text.kept.as_ref().filter(|kept| **kept != text.bytes);
-        // It was accepted once, and may have expired since.
-        let earlier = other.and_then(|kept| self.verify(kept, keys, true).ok());
-        Ok((text, release, earlier.map(|release| release.date())))
-    }
-
-    /// Judged by the first keyring that knows the key.
-    fn verify(
-        &self,
-        bytes: &[u8],
-        keys: &[Keyring],
-        accept_expired: bool,
-    ) -> Result<Release, ReleaseError> {
-        let demand = Demand {
-            suite: &self.suite,
-            origin: self.origin.as_deref(),
-            now: self.now,
-            accept_expired,
-        };
-        let mut last = None;
-        for ring in keys {
-            match Release::verify(bytes, ring, &demand) {
-                Err(unknown @ ReleaseError::WrongKey { .. }) => last = Some(unknown),
-                other => return other,
-            }
-        }
-        Err(last.unwrap_or(ReleaseError::WrongKey { signers: Vec::new(), keyring: Vec::new() }))
     }
 }

@@ -23,32 +23,51 @@ pub(crate) struct KeyFiles<'a> {
     pub(crate) vendor: &'a str,
 }
 
+/// A keyring and the file that it is from.
+pub(crate) type Named = (String, Keyring);
+
 impl KeyFiles<'_> {
     /// The keyrings that count for a mirror. A signature must be good by the first one that knows
     /// its key, so that a key which the machine's keyring holds as revoked stays revoked.
     pub(crate) fn of(&self, mirror: &Mirror) -> Result<Vec<Keyring>, MirrorError> {
+        let joined = self.files(mirror)?.into_iter().map(|group| {
+            group.into_iter().fold(Keyring::default(), |mut all, (_, ring)| {
+                all.merge(ring);
+                all
+            })
+        });
+        Ok(joined.collect())
+    }
+
+    /// The same, each file by its name; the files of a group are one keyring.
+    pub(crate) fn files(&self, mirror: &Mirror) -> Result<Vec<Vec<Named>>, MirrorError> {
         match &mirror.signed_by {
             SignedBy::Machine => self.vendor(),
-            SignedBy::Inline(key) => parse("Signed-By", key.as_bytes()).map(|ring| vec![ring]),
+            SignedBy::Inline(key) => {
+                let name = "Signed-By of apt's configuration";
+                Ok(vec![vec![(name.to_owned(), parse("Signed-By", key.as_bytes())?)]])
+            }
             SignedBy::Keys { files, fingerprints } => {
-                let rings = match files.as_slice() {
+                let mut groups = match files.as_slice() {
                     [] => self.vendor()?,
                     files => vec![self.named(files)?],
                 };
-                if fingerprints.is_empty() {
-                    return Ok(rings);
+                if !fingerprints.is_empty() {
+                    for (_, ring) in groups.iter_mut().flatten() {
+                        *ring = ring.restricted_to(fingerprints);
+                    }
                 }
-                Ok(rings.iter().map(|ring| ring.restricted_to(fingerprints)).collect())
+                Ok(groups)
             }
         }
     }
 
-    fn named(&self, files: &[std::path::PathBuf]) -> Result<Keyring, MirrorError> {
-        let mut all = Keyring::default();
+    fn named(&self, files: &[std::path::PathBuf]) -> Result<Vec<Named>, MirrorError> {
+        let mut all = Vec::new();
         for file in files {
             let path = Utf8PathBuf::from(file.to_string_lossy().into_owned());
             match read(&inside(self.root, &path)) {
-                Ok(bytes) => all.merge(parse(path.as_str(), &bytes)?),
+                Ok(bytes) => all.push((path.to_string(), parse(path.as_str(), &bytes)?)),
                 Err(source) => return Err(MirrorError::Keyring { path, source }),
             }
         }
@@ -56,21 +75,21 @@ impl KeyFiles<'_> {
     }
 
     /// The machine's keyrings together, then those that dmc brings together.
-    fn vendor(&self) -> Result<Vec<Keyring>, MirrorError> {
-        let mut machine = Keyring::default();
+    fn vendor(&self) -> Result<Vec<Vec<Named>>, MirrorError> {
+        let mut machine = Vec::new();
         for path in &self.keyrings.machine {
             match read(&inside(self.root, path)) {
-                Ok(bytes) => machine.merge(parse(path.as_str(), &bytes)?),
+                Ok(bytes) => machine.push((path.to_string(), parse(path.as_str(), &bytes)?)),
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(source) => return Err(MirrorError::Keyring { path: path.clone(), source }),
             }
         }
-        let mut shipped = Keyring::default();
+        let mut shipped = Vec::new();
         for ring in &self.keyrings.shipped {
-            shipped.merge(parse(&ring.name, &ring.bytes)?);
+            shipped.push((ring.name.clone(), parse(&ring.name, &ring.bytes)?));
         }
-        let rings: Vec<Keyring> =
-            [machine, shipped].into_iter().filter(|ring| !ring.is_empty()).collect();
+        let rings: Vec<Vec<Named>> =
+            [machine, shipped].into_iter().filter(|group| !group.is_empty()).collect();
         if rings.is_empty() {
             return Err(MirrorError::NoKeyring { vendor: self.vendor.to_owned() });
         }

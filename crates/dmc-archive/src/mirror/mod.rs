@@ -177,6 +177,7 @@ mod tests {
     fn site(role: Role) -> SiteSpec {
         SiteSpec {
             role,
+            name: "main".into(),
             archs: None,
             default: Url::parse("http://vendor/debian").unwrap(),
             pockets: vec!["trixie".parse().unwrap()],

@@ -1,9 +1,9 @@
 //! What was fetched and worked out, kept for later runs.
 //!
 //! Layout below `DIR/v1/`: `debs/` and `contents/` (by the .deb's SHA-256), `facts/` (the same),
-//! `indices/` and `compiled/` (by the index's digest), `releases/` (by mirror and suite),
-//! `pieces/` and `records/` (by a key of the caller's), `partial/` (broken downloads), and the file
-//! `format` (which formats these have).
+//! `indices/` and `compiled/` (by the index's digest), `releases/` (by mirror and suite; by archive
+//! and suite what was accepted last), `pieces/` and `records/` (by a key of the caller's),
+//! `partial/` (broken downloads), and the file `format` (which formats these have).
 //!
 //! Every file appears at once: it is written under another name in its folder and renamed, so
 //! several dmc may use one store without locks. What is read is checked: sealed objects carry

@@ -2,6 +2,7 @@
 
 use super::sealed::Kind;
 use super::{Contents, Shelf, Store, StoreError};
+use crate::memory::Memory;
 use dmc_types::{Checksum, PackageFacts, Sha256, Sha512, Suite};
 use sha2::Digest;
 use std::fs::File;
@@ -13,6 +14,7 @@ pub(super) const FACTS: Kind = Kind { shelf: Shelf::Facts, letter: b'F', version
 pub(super) const PIECE: Kind = Kind { shelf: Shelf::Pieces, letter: b'P', version: 1 };
 pub(super) const RECORD: Kind = Kind { shelf: Shelf::Records, letter: b'R', version: 1 };
 pub(super) const ALIAS: Kind = Kind { shelf: Shelf::Records, letter: b'A', version: 1 };
+const MEMORY: Kind = Kind { shelf: Shelf::Releases, letter: b'M', version: 1 };
 
 impl Store {
     /// Whether a package's facts are there (not whether they are intact).
@@ -123,6 +125,28 @@ impl Store {
         Ok(Some(file))
     }
 
+    /// What is remembered of the last release of a suite that was accepted.
+    pub(crate) fn memory(&self, site: &str, suite: &Suite) -> Result<Option<Memory>, StoreError> {
+        let payload = self.unseal(MEMORY, &memory_name(site, suite))?;
+        Ok(payload.and_then(|bytes| postcard::from_bytes(&bytes).ok()))
+    }
+
+    pub(crate) fn remember(
+        &self,
+        site: &str,
+        suite: &Suite,
+        memory: &Memory,
+    ) -> Result<(), StoreError> {
+        let name = memory_name(site, suite);
+        match postcard::to_stdvec(memory) {
+            Ok(payload) => self.seal(MEMORY, &name, &payload),
+            Err(_unreachable) => Err(StoreError::Damaged {
+                path: self.path(Shelf::Releases, &name),
+                why: "it cannot be written down",
+            }),
+        }
+    }
+
     /// The InRelease that was accepted last time from this mirror, as it was fetched.
     pub(crate) fn release(
         &self,
@@ -168,11 +192,19 @@ fn alias_name(digest: &Sha512) -> String {
     Sha256::from_bytes(sha2::Sha256::digest(digest.as_bytes()).into()).to_string()
 }
 
-/// Readable first, and unique by a digest of where it came from.
 fn release_name(mirror: &str, suite: &Suite) -> String {
-    let digest = sha2::Sha256::digest(format!("{mirror}\n{suite}").as_bytes());
+    readable(mirror, suite, "InRelease")
+}
+
+fn memory_name(site: &str, suite: &Suite) -> String {
+    readable(site, suite, "accepted")
+}
+
+/// Readable first, and unique by a digest of where it came from.
+fn readable(from: &str, suite: &Suite, what: &str) -> String {
+    let digest = sha2::Sha256::digest(format!("{from}\n{suite}").as_bytes());
     let unique = Sha256::from_bytes(digest.into()).to_string();
-    format!("{}_{}_InRelease", suite.as_str().replace('/', "_"), &unique[..16])
+    format!("{}_{}_{what}", suite.as_str().replace('/', "_"), &unique[..16])
 }
 
 #[cfg(test)]

@@ -148,6 +148,7 @@ pub(crate) fn spec(url: &str) -> ArchiveSpec {
     let url = reqwest::Url::parse(url).unwrap();
     let site = |role, suite: &str| SiteSpec {
         role,
+        name: format!("{role:?}"),
         archs: None,
         default: url.clone(),
         pockets: vec![suite.parse().unwrap()],
@@ -160,11 +161,15 @@ pub(crate) fn spec(url: &str) -> ArchiveSpec {
             origin: "Debian".into(),
             sites: vec![site(Role::Main, "trixie"), site(Role::Security, "trixie-security")],
             keyrings: Keyrings { machine: Vec::new(), shipped },
+            moved_to: Vec::new(),
         },
         mirror: None,
         third_parties: Vec::new(),
         accept_expired: BTreeSet::new(),
         accept_rollback: BTreeSet::new(),
+        accept_keys: BTreeSet::new(),
+        floors: Vec::new(),
+        snapshot: None,
         now: EPOCH + 3600,
     }
 }

@@ -70,7 +70,8 @@ impl Stage {
         let url = self.server.url();
         let ours = format!(
             "{conf}\n[vendor.debian]\nkeyrings = [\"test\"]\nmachine_keyrings = []\n\
-             [vendor.debian.archives]\nmain = \"{url}\"\nsecurity = \"{url}\"\n"
+             [vendor.debian.archives]\nmain = \"{url}\"\nsecurity = \"{url}\"\n\
+             [vendor.debian.floors]\ntrixie = \"\"\nbookworm = \"\"\n"
         );
         let shipped = fs::read(repository().join("conf/dmc.conf")).unwrap();
         let layers = [
@@ -95,6 +96,9 @@ impl Stage {
             force: false,
             variant: dmc_build::Variant::default(),
             accept_rollback: BTreeSet::new(),
+            accept_keys: BTreeSet::new(),
+            floors: Vec::new(),
+            snapshot: None,
         }
     }
 

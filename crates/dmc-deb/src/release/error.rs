@@ -2,6 +2,34 @@
 
 use dmc_types::UnixTime;
 use std::error::Error;
+use std::fmt;
+
+/// The time as of which a release is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// By the machine's clock.
+    Now(UnixTime),
+    /// The past moment whose archive is read.
+    Snapshot(UnixTime),
+}
+
+impl Moment {
+    /// In seconds since 1970.
+    pub fn time(self) -> UnixTime {
+        match self {
+            Self::Now(time) | Self::Snapshot(time) => time,
+        }
+    }
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Now(time) => write!(f, "now is {}", utc(*time)),
+            Self::Snapshot(time) => write!(f, "the snapshot is of {}", utc(*time)),
+        }
+    }
+}
 
 /// Why an `InRelease` is not taken, and what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +86,16 @@ pub enum ReleaseError {
         /// Its fingerprint.
         key: String,
     },
+    /// The signature was made later than now.
+    #[error("the signature of {key} on the InRelease is of {}, {at}", utc(*signed))]
+    SignedLater {
+        /// The key's fingerprint.
+        key: String,
+        /// When it was made.
+        signed: UnixTime,
+        /// The time of judgement.
+        at: Moment,
+    },
     /// The key or the signature is not acceptable: weak algorithms, a key not for signing.
     #[error("the signature of {key} on the InRelease is not acceptable")]
     RefusedKey {
@@ -96,24 +134,24 @@ pub enum ReleaseError {
         found: String,
     },
     /// `Valid-Until` has passed.
-    #[error("the release of `{suite}` expired at {}, now is {}", shown(*valid_until), shown(*now))]
+    #[error("the release of `{suite}` expired at {}, {at}", utc(*valid_until))]
     Expired {
         /// The suite that was asked for.
         suite: String,
         /// Its `Valid-Until`.
         valid_until: UnixTime,
         /// The time of judgement.
-        now: UnixTime,
+        at: Moment,
     },
     /// `Date` has not come yet.
-    #[error("the release of `{suite}` is of {}, now is {}", shown(*date), shown(*now))]
+    #[error("the release of `{suite}` is of {}, {at}", utc(*date))]
     Future {
         /// The suite that was asked for.
         suite: String,
         /// Its `Date`.
         date: UnixTime,
         /// The time of judgement.
-        now: UnixTime,
+        at: Moment,
     },
 }
 
@@ -130,7 +168,9 @@ impl ReleaseError {
             Self::BadSignature { .. } => {
                 "the file was changed after it was signed, or the mirror is in mid-update: try again, or take another mirror"
             }
-            Self::ExpiredKey { .. } => "update the keyring package (debian-archive-keyring)",
+            Self::ExpiredKey { .. } => {
+                "update the keyring package (debian-archive-keyring), or set this machine's clock if it is ahead"
+            }
             Self::RevokedKey { .. } => {
                 "do not use this archive until it signs with a key that holds"
             }
@@ -142,10 +182,20 @@ impl ReleaseError {
             }
             Self::WrongSuite { .. } => "check the suite's name and the mirror's URI",
             Self::WrongOrigin { .. } => "check that the mirror is one of the wanted vendor",
-            Self::Expired { .. } => {
-                "take a mirror that is up to date, or accept this suite's age expressly (--accept-expired SUITE)"
+            Self::Expired { at: Moment::Now(_), .. } => {
+                "take a mirror that is up to date, or set this machine's clock if it is ahead, or accept this suite's age expressly (--accept-expired SUITE)"
             }
-            Self::Future { .. } => "check this machine's clock",
+            Self::Expired { at: Moment::Snapshot(_), .. } => {
+                "ask for another moment, or accept this suite's age expressly (--accept-expired SUITE)"
+            }
+            Self::Future { at: Moment::Now(_), .. }
+            | Self::SignedLater { at: Moment::Now(_), .. } => {
+                "check this machine's clock: it seems to be behind"
+            }
+            Self::Future { at: Moment::Snapshot(_), .. }
+            | Self::SignedLater { at: Moment::Snapshot(_), .. } => {
+                "the address does not lead to the archive as it was then: check the vendor's `snapshots` in the configuration"
+            }
         }
     }
 }
@@ -159,6 +209,7 @@ fn listed(keys: &[String]) -> String {
     }
 }
 
-fn shown(time: UnixTime) -> String {
+/// A time as messages show it: RFC 3339, in UTC.
+pub fn utc(time: UnixTime) -> String {
     jiff::Timestamp::from_second(time).map_or_else(|_| time.to_string(), |time| time.to_string())
 }

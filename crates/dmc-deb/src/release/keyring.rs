@@ -11,6 +11,15 @@ pub struct Keyring {
     certs: Vec<Cert>,
 }
 
+/// A certificate as it may be shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Certificate {
+    /// The primary key's fingerprint: capital hexadecimal digits.
+    pub fingerprint: String,
+    /// Its first user id, without what would confuse a terminal; empty where it has none.
+    pub user: String,
+}
+
 /// Why bytes are not a keyring.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyringError {
@@ -81,6 +90,14 @@ impl Keyring {
         self.certs.iter().map(|cert| cert.fingerprint().to_hex()).collect()
     }
 
+    /// What it holds, in its order.
+    pub fn certificates(&self) -> impl Iterator<Item = Certificate> {
+        self.certs.iter().map(|cert| {
+            let user = cert.userids().next().map(|user| shown(user.userid().value()));
+            Certificate { fingerprint: cert.fingerprint().to_hex(), user: user.unwrap_or_default() }
+        })
+    }
+
     /// Whether it holds no certificate; such a keyring refuses every release.
     pub fn is_empty(&self) -> bool {
         self.certs.is_empty()
@@ -89,4 +106,8 @@ impl Keyring {
     pub(super) fn certs(&self) -> &[Cert] {
         &self.certs
     }
+}
+
+fn shown(user: &[u8]) -> String {
+    String::from_utf8_lossy(user).chars().filter(|c| !c.is_control()).take(200).collect()
 }

@@ -2,8 +2,9 @@
 //!
 //! A [`Release`] can only be made by [`Release::verify`]; holding one is the proof that a key of
 //! the keyring signed exactly the text that was read, that the key is neither expired nor revoked,
-//! that the text speaks of the suite (and origin) that was asked for, and that it is of today.
-//! Whether it is older than one seen before is for the caller to remember.
+//! that the text speaks of the suite (and origin) that was asked for, and that it is of today, or
+//! of the moment whose archive is read. Whether it is older than one seen before, or by another
+//! key, is for the caller to remember.
 //!
 //! Signatures: OpenPGP cleartext framework (RFC 9580, section 7), judged by Sequoia's standard
 //! policy, as apt in Debian 13 does. Fields: <https://wiki.debian.org/DebianRepository/Format>.
@@ -14,8 +15,8 @@ mod keyring;
 mod signature;
 mod text;
 
-pub use error::ReleaseError;
-pub use keyring::{Keyring, KeyringError};
+pub use error::{Moment, ReleaseError, utc};
+pub use keyring::{Certificate, Keyring, KeyringError};
 pub use text::parse_time;
 
 use cleartext::Cleartext;
@@ -36,10 +37,19 @@ pub struct Demand<'a> {
     pub suite: &'a Suite,
     /// The `Origin` that it must have, if that matters.
     pub origin: Option<&'a str>,
-    /// The time at which everything is judged.
+    /// The time of judgement.
     pub now: UnixTime,
+    /// The moment whose archive is read, where that is not now: dates, keys and `Valid-Until` are
+    /// judged as of then, but what algorithms are worth as of now.
+    pub snapshot: Option<UnixTime>,
     /// Take it even where `Valid-Until` has passed; [`Release::accepted_expired`] then tells.
     pub accept_expired: bool,
+}
+
+impl Demand<'_> {
+    fn moment(&self) -> Moment {
+        self.snapshot.map_or(Moment::Now(self.now), Moment::Snapshot)
+    }
 }
 
 /// Size and digest of an index, vouched for by the release's signature.
@@ -73,6 +83,7 @@ struct ReleaseText {
     architectures: Vec<String>,
     components: Vec<String>,
     acquire_by_hash: bool,
+    successors: Vec<String>,
     files: BTreeMap<Box<str>, IndexFile>,
 }
 
@@ -90,12 +101,25 @@ impl Release {
             return Err(ReleaseError::TooLarge { size: in_release.len() });
         }
         let message = Cleartext::split(in_release)?;
-        let signer = signature::first_good(&message, keyring, demand.now)?;
+        let signer = signature::first_good(&message, keyring, demand)?;
         let text = ReleaseText::parse(message.text())?;
         text.check_names(demand)?;
         let accepted_expired = text.check_times(demand)?;
         let digest = Sha256::from_bytes(sha2::Sha256::digest(in_release).into());
         Ok(Self { text, signer, digest, accepted_expired })
+    }
+
+    /// All certificates of the keyring (their fingerprints) that signed an `InRelease` with a good
+    /// signature, each once, in the order of the signatures.
+    ///
+    /// # Errors
+    /// Where there is none: see [`ReleaseError`].
+    pub fn signers(
+        in_release: &[u8],
+        keyring: &Keyring,
+        demand: &Demand<'_>,
+    ) -> Result<Vec<String>, ReleaseError> {
+        signature::all_good(&Cleartext::split(in_release)?, keyring, demand)
     }
 
     /// `Origin`.
@@ -157,6 +181,12 @@ impl Release {
     /// Fingerprint of the certificate whose signature was found good: capital hexadecimal digits.
     pub fn signer(&self) -> &str {
         &self.signer
+    }
+
+    /// `Signed-By`: fingerprints of the keys that may sign the next release; none where the field
+    /// is absent. Capital hexadecimal digits.
+    pub fn successors(&self) -> &[String] {
+        &self.text.successors
     }
 
     /// SHA-256 of the whole `InRelease`, signatures and all.

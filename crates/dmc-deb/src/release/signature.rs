@@ -1,7 +1,7 @@
 //! Judging the signatures of a release.
 
 use super::cleartext::Cleartext;
-use super::{CLOCK_SKEW, Keyring, ReleaseError};
+use super::{CLOCK_SKEW, Demand, Keyring, Moment, ReleaseError};
 use dmc_types::UnixTime;
 use sequoia_openpgp::cert::amalgamation::key::ErasedKeyAmalgamation;
 use sequoia_openpgp::cert::amalgamation::{ValidAmalgamation as _, ValidateAmalgamation as _};
@@ -21,24 +21,52 @@ const MOST: usize = 32;
 pub(super) fn first_good(
     message: &Cleartext<'_>,
     keyring: &Keyring,
-    now: UnixTime,
+    demand: &Demand<'_>,
 ) -> Result<String, ReleaseError> {
+    let mut found = good(message, keyring, demand, 1)?;
+    Ok(found.swap_remove(0))
+}
+
+/// The certificates of all good signatures, each once; at least one.
+pub(super) fn all_good(
+    message: &Cleartext<'_>,
+    keyring: &Keyring,
+    demand: &Demand<'_>,
+) -> Result<Vec<String>, ReleaseError> {
+    good(message, keyring, demand, MOST)
+}
+
+fn good(
+    message: &Cleartext<'_>,
+    keyring: &Keyring,
+    demand: &Demand<'_>,
+    enough: usize,
+) -> Result<Vec<String>, ReleaseError> {
     let signatures = signatures(message.armor())?;
-    let judge = Judge::new(message, now);
+    let judge = Judge::new(message, demand);
     let mut failure = None;
+    let mut found = Vec::new();
     for signature in &signatures {
         let issuers = signature.get_issuers();
         if issuers.is_empty() {
             continue;
         }
         for cert in keyring.certs() {
+            let name = cert.fingerprint().to_hex();
             for key in cert.keys().key_handles(issuers.clone()) {
                 match judge.verdict(signature, &key) {
-                    Ok(()) => return Ok(cert.fingerprint().to_hex()),
+                    Ok(()) if found.contains(&name) => {}
+                    Ok(()) => found.push(name.clone()),
                     Err(error) => failure = Some(error),
                 }
             }
+            if found.len() >= enough {
+                return Ok(found);
+            }
         }
+    }
+    if !found.is_empty() {
+        return Ok(found);
     }
     Err(failure.unwrap_or_else(|| ReleaseError::WrongKey {
         signers: signatures.iter().filter_map(issuer).collect(),
@@ -70,32 +98,38 @@ fn signatures(armor: &[u8]) -> Result<Vec<Signature>, ReleaseError> {
 
 struct Judge {
     canonical: Vec<u8>,
-    now: SystemTime,
+    moment: Moment,
+    at: SystemTime,
     policy: StandardPolicy<'static>,
 }
 
 type Key<'a> = ErasedKeyAmalgamation<'a, PublicParts>;
 
 impl Judge {
-    fn new(message: &Cleartext<'_>, now: UnixTime) -> Self {
-        let since = Duration::from_secs(u64::try_from(now).unwrap_or(0).min(u32::MAX.into()));
-        let now = SystemTime::UNIX_EPOCH + since;
-        Self { canonical: message.canonical(), now, policy: StandardPolicy::at(now) }
+    fn new(message: &Cleartext<'_>, demand: &Demand<'_>) -> Self {
+        let moment = demand.moment();
+        // What an algorithm is worth does not depend on when it was used: a forger works today.
+        let policy = StandardPolicy::at(system(demand.now));
+        Self { canonical: message.canonical(), moment, at: system(moment.time()), policy }
     }
 
     /// Whether this key made this signature, and might, then and now.
     fn verdict(&self, signature: &Signature, key: &Key<'_>) -> Result<(), ReleaseError> {
         let name = key.key().fingerprint().to_hex();
         let skew = Duration::from_secs(CLOCK_SKEW.unsigned_abs());
+        let signed = signature.signature_creation_time().unwrap_or(self.at);
+        if signed > self.at + skew {
+            let (signed, at) = (seconds(signed), self.moment);
+            return Err(ReleaseError::SignedLater { key: name, signed, at });
+        }
         signature
-            .signature_alive(self.now, skew)
+            .signature_alive(self.at, skew)
             .and_then(|()| self.policy.signature(signature, HashAlgoSecurity::default()))
             .map_err(|cause| ReleaseError::RefusedKey {
                 key: name.clone(),
                 source: cause.into(),
             })?;
-        let signed = signature.signature_creation_time().unwrap_or(self.now);
-        for at in [signed, self.now] {
+        for at in [signed, self.at] {
             self.key_holds(key, &name, at)?;
         }
         // Text and binary signatures of this framework are over the same canonical text.
@@ -123,4 +157,14 @@ impl Judge {
         }
         Err(refused(anyhow::anyhow!("the key is not one for signing")))
     }
+}
+
+fn system(time: UnixTime) -> SystemTime {
+    let since = u64::try_from(time).unwrap_or(0).min(u32::MAX.into());
+    SystemTime::UNIX_EPOCH + Duration::from_secs(since)
+}
+
+fn seconds(time: SystemTime) -> UnixTime {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    UnixTime::try_from(since.as_secs()).unwrap_or(UnixTime::MAX)
 }

@@ -27,6 +27,7 @@ impl ReleaseText {
             valid_until: fields.time("Valid-Until")?,
             architectures: fields.list("Architectures"),
             components: components.into_iter().map(|name| as_in_paths(name, &files)).collect(),
+            successors: fields.fingerprints("Signed-By"),
             acquire_by_hash: fields.get("Acquire-By-Hash") == Some("yes"),
             files,
         })
@@ -54,14 +55,15 @@ impl ReleaseText {
 
     /// Whether it is neither of the future nor too old; true where it is too old but taken.
     pub(super) fn check_times(&self, demand: &Demand<'_>) -> Result<bool, ReleaseError> {
-        let (date, now) = (self.date, demand.now);
+        let (date, at) = (self.date, demand.moment());
+        let now = at.time();
         if date > now.saturating_add(CLOCK_SKEW) {
-            return Err(ReleaseError::Future { suite: demand.suite.to_string(), date, now });
+            return Err(ReleaseError::Future { suite: demand.suite.to_string(), date, at });
         }
         match self.valid_until {
             Some(valid_until) if valid_until < now && demand.accept_expired => Ok(true),
             Some(valid_until) if valid_until < now => {
-                Err(ReleaseError::Expired { suite: demand.suite.to_string(), valid_until, now })
+                Err(ReleaseError::Expired { suite: demand.suite.to_string(), valid_until, at })
             }
             _ => Ok(false),
         }
@@ -125,6 +127,15 @@ impl<'a> Fields<'a> {
 
     fn list(&self, name: &str) -> Vec<String> {
         self.get(name).unwrap_or_default().split_whitespace().map(str::to_owned).collect()
+    }
+
+    /// Separated by commas or white space; `!` after one means this very subkey.
+    fn fingerprints(&self, name: &str) -> Vec<String> {
+        let words = self.get(name).unwrap_or_default().split([',', ' ', '\t', '\n']);
+        words
+            .map(|word| word.trim_end_matches('!').to_ascii_uppercase())
+            .filter(|word| !word.is_empty())
+            .collect()
     }
 
     fn time(&self, name: &'static str) -> Result<Option<UnixTime>, ReleaseError> {

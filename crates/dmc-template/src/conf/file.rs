@@ -1,5 +1,6 @@
 //! The keys of `dmc.conf`, each of which a layer may leave out.
 
+use super::dated::Least;
 use super::vendor::{PocketEntry, SuiteEntry, ThirdParty, Uris, Vendor};
 use super::{Conf, ConfError};
 use dmc_types::{Arch, NameError, Suite};
@@ -39,6 +40,9 @@ struct VendorFile {
     machine_keyrings: Option<Vec<String>>,
     pockets: Option<Vec<PocketEntry>>,
     suites: BTreeMap<String, SuiteEntry>,
+    snapshots: BTreeMap<String, Uris>,
+    floors: BTreeMap<Suite, Least>,
+    ended: BTreeMap<String, Uris>,
 }
 
 /// How layers are compressed: `gzip`, `zstd` or `zstd:LEVEL`.
@@ -168,10 +172,14 @@ impl VendorFile {
         replace(&mut self.pockets, later.pockets);
         self.archives.extend(later.archives);
         self.suites.extend(later.suites);
+        self.snapshots.extend(later.snapshots);
+        self.floors.extend(later.floors);
+        self.ended.extend(later.ended);
     }
 
     fn check(self, name: &str) -> Result<Vendor, ConfError> {
         let key = |key: &str| format!("vendor.{name}.{key}");
+        let floors = self.floors.into_iter();
         Ok(Vendor {
             origin: need(&key("origin"), self.origin)?,
             archives: self.archives,
@@ -180,6 +188,9 @@ impl VendorFile {
             machine_keyrings: self.machine_keyrings.unwrap_or_default(),
             pockets: need(&key("pockets"), self.pockets)?,
             suites: self.suites,
+            snapshots: self.snapshots,
+            floors: floors.filter_map(|(suite, least)| Some((suite, least.0?))).collect(),
+            ended: self.ended,
         })
     }
 }

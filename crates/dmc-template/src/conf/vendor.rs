@@ -1,7 +1,7 @@
 //! Who distributes, from which archives, and which suites make up a distribution.
 
-use super::ConfError;
-use dmc_types::{Arch, Suite};
+use super::{ConfError, Snapshot};
+use dmc_types::{Arch, Suite, UnixTime};
 use serde::Deserialize;
 use serde::de::{MapAccess, Visitor};
 use std::collections::BTreeMap;
@@ -24,6 +24,13 @@ pub struct Vendor {
     pub pockets: Vec<PocketEntry>,
     /// Its distributions by codename.
     pub suites: BTreeMap<String, SuiteEntry>,
+    /// Where dated copies of its archives are, by the archives' names: URIs in which `{time}`
+    /// stands for the moment and `{mirror}` for the mirror that was asked for.
+    pub snapshots: BTreeMap<String, Uris>,
+    /// The least `Date` of a suite's releases, in seconds since 1970: an older one hides updates.
+    pub floors: BTreeMap<Suite, UnixTime>,
+    /// Where the archives of suites are that have ended, by the archives' names.
+    pub ended: BTreeMap<String, Uris>,
 }
 
 /// An archive's URI, one for all architectures or some of their own.
@@ -39,6 +46,13 @@ impl Uris {
     /// The URI for one architecture.
     pub fn for_arch(&self, arch: Arch) -> &str {
         self.by_arch.get(&arch).unwrap_or(&self.default)
+    }
+
+    /// What to call the host of an architecture beside others: the first that it is for, whatever
+    /// its URI is at present; none for the one of all the rest.
+    fn host(&self, arch: Arch) -> Option<Arch> {
+        let uri = self.by_arch.get(&arch)?;
+        self.by_arch.iter().find(|(_, other)| *other == uri).map(|(first, _)| *first)
     }
 }
 
@@ -102,6 +116,9 @@ pub struct SuiteEntry {
     pub aliases: Vec<String>,
     /// Its pockets, where they are not the vendor's usual ones.
     pub pockets: Option<Vec<PocketEntry>>,
+    /// Whether it gets no updates any more, and has moved or will.
+    #[serde(default)]
+    pub ended: bool,
 }
 
 /// A third party's archive.
@@ -139,6 +156,8 @@ pub struct Pocket {
     pub suite: Suite,
     /// The name of its archive in [`Vendor::archives`].
     pub archive: String,
+    /// What to remember the archive by: a name that stays the same when its URI changes.
+    pub site: String,
     /// Its archive's URI for the architecture; a mirror may replace it where `archive` is `main`.
     pub uri: String,
 }
@@ -147,6 +166,11 @@ impl Dist<'_> {
     /// Its version number, if it has one.
     pub fn version(&self) -> Option<&str> {
         self.suite.version.as_deref()
+    }
+
+    /// Whether it gets no updates any more.
+    pub fn has_ended(&self) -> bool {
+        self.suite.ended
     }
 
     /// The suites that make it up, in the configuration's order.
@@ -164,14 +188,48 @@ impl Dist<'_> {
             source,
         })?;
         match self.vendor.archives.get(archive) {
-            Some(uris) => {
-                Ok(Pocket { suite, archive: archive.clone(), uri: uris.for_arch(arch).to_owned() })
-            }
+            Some(uris) => Ok(Pocket {
+                suite,
+                archive: archive.clone(),
+                site: uris
+                    .host(arch)
+                    .map_or_else(|| archive.clone(), |host| format!("{archive} of {host}")),
+                uri: uris.for_arch(arch).to_owned(),
+            }),
             None => Err(ConfError::UnknownArchive {
                 vendor: self.vendor_name.to_owned(),
                 pocket: text.clone(),
                 archive: archive.clone(),
             }),
         }
+    }
+
+    /// Where a pocket is in the dated archive. `mirror` is the one that was asked for.
+    pub fn dated(
+        &self,
+        pocket: Pocket,
+        arch: Arch,
+        snapshot: Snapshot,
+        mirror: Option<&str>,
+    ) -> Result<Pocket, ConfError> {
+        let vendor = || self.vendor_name.to_owned();
+        let Some(uris) = self.vendor.snapshots.get(&pocket.archive) else {
+            return Err(ConfError::NoSnapshots { vendor: vendor(), archive: pocket.archive });
+        };
+        let pattern = uris.for_arch(arch);
+        let mut uri = pattern.replace("{time}", &snapshot.to_string());
+        if pattern.contains("{mirror}") {
+            let no_mirror =
+                || ConfError::NoMirror { vendor: vendor(), pattern: pattern.to_owned() };
+            uri = uri.replace("{mirror}", mirror.ok_or_else(no_mirror)?.trim_end_matches('/'));
+        }
+        let site = format!("{}@{snapshot}", pocket.site);
+        Ok(Pocket { uri, site, ..pocket })
+    }
+
+    /// Where its archives are once it has ended, for an architecture: names and URIs.
+    pub fn moved_to(&self, arch: Arch) -> impl Iterator<Item = (&str, &str)> {
+        let ended = self.vendor.ended.iter().filter(|_| self.has_ended());
+        ended.map(move |(name, uris)| (name.as_str(), uris.for_arch(arch)))
     }
 }
