@@ -86,19 +86,11 @@ impl Past<'_> {
     /// Floors speak only where nothing is remembered: a change of keys that was accepted later
     /// than the lock was written stays accepted.
     fn check_signers(&self, signers: &Signers) -> Result<(), ReleaseFailure> {
-        let known = |key: &String| self.accept_keys.contains(key) || signers.allowed.contains(key);
-        let (pinned, from): (Vec<String>, _) = match self.memory {
-            Some(memory) => (memory.signers.clone(), "when it was read last".to_owned()),
-            None => {
-                let pins =
-                    self.floors.iter().filter_map(|floor| Some((floor, floor.signer.as_ref()?)));
-                match pins.last() {
-                    Some((floor, signer)) => (vec![signer.clone()], format!("in {}", floor.from)),
-                    None => return Ok(()),
-                }
-            }
+        let (pinned, from) = self.pins();
+        let known = |key: &String| {
+            pinned.contains(key) || signers.allowed.contains(key) || self.accept_keys.contains(key)
         };
-        if signers.good.iter().any(|key| pinned.contains(key) || known(key)) {
+        if pinned.is_empty() || signers.good.iter().any(known) {
             return Ok(());
         }
         Err(ReleaseFailure::NewKey {
@@ -108,5 +100,15 @@ impl Past<'_> {
             pinned,
             from,
         })
+    }
+
+    /// Who is known to sign the suite, and from where.
+    fn pins(&self) -> (Vec<String>, String) {
+        if let Some(memory) = self.memory {
+            return (memory.signers.clone(), "when it was read last".to_owned());
+        }
+        let pins = self.floors.iter().filter(|floor| floor.signer.is_some());
+        let from = pins.clone().next().map(|floor| format!("in {}", floor.from));
+        (pins.filter_map(|floor| floor.signer.clone()).collect(), from.unwrap_or_default())
     }
 }

@@ -270,13 +270,22 @@ impl Workshop {
 
 fn transport_options(settings: &Settings, network: Network) -> TransportOptions {
     let (conf, usual) = (&settings.conf, TransportOptions::default());
-    TransportOptions {
+    let options = TransportOptions {
         network,
         connections_per_host: usize::from(conf.connections),
         connect_timeout: usual.connect_timeout.min(conf.timeout),
         read_timeout: conf.timeout,
         retries: usize::from(conf.retries),
         ..usual
+    };
+    if settings.snapshot.is_none() {
+        return options;
+    }
+    // Snapshots are kept by few machines for everybody.
+    TransportOptions {
+        connections_per_host: options.connections_per_host.min(2),
+        longest_wait: Duration::from_mins(10),
+        ..options
     }
 }
 

@@ -32,29 +32,28 @@ impl Wish {
         keys: &[Keyring],
         memory: Option<&Memory>,
     ) -> Result<(Release, Signers), ReleaseError> {
-        let release = self.first(keys, |ring| Release::verify(bytes, ring, &self.demand()))?;
+        let release = first(keys, |ring| Release::verify(bytes, ring, &self.demand()))?;
         let known = memory.filter(|memory| memory.digest == release.digest());
         let good = match known {
             Some(memory) => memory.signers.clone(),
-            None => self.first(keys, |ring| Release::signers(bytes, ring, &self.demand()))?,
+            None => first(keys, |ring| Release::signers(bytes, ring, &self.demand()))?,
         };
         let successors = memory.map(|memory| memory.successors.as_slice()).unwrap_or_default();
         let allowed = keys.iter().flat_map(|ring| ring.restricted_to(successors).fingerprints());
         Ok((release, Signers { good, allowed: allowed.collect() }))
     }
+}
 
-    fn first<T>(
-        &self,
-        keys: &[Keyring],
-        look: impl Fn(&Keyring) -> Result<T, ReleaseError>,
-    ) -> Result<T, ReleaseError> {
-        let mut last = None;
-        for ring in keys {
-            match look(ring) {
-                Err(unknown @ ReleaseError::WrongKey { .. }) => last = Some(unknown),
-                other => return other,
-            }
+fn first<T>(
+    keys: &[Keyring],
+    look: impl Fn(&Keyring) -> Result<T, ReleaseError>,
+) -> Result<T, ReleaseError> {
+    let mut last = None;
+    for ring in keys {
+        match look(ring) {
+            Err(unknown @ ReleaseError::WrongKey { .. }) => last = Some(unknown),
+            other => return other,
         }
-        Err(last.unwrap_or(ReleaseError::WrongKey { signers: Vec::new(), keyring: Vec::new() }))
     }
+    Err(last.unwrap_or(ReleaseError::WrongKey { signers: Vec::new(), keyring: Vec::new() }))
 }

@@ -60,7 +60,8 @@ fn add(keys: &mut Vec<KeyInUse>, certificate: Certificate, file: &str) {
         Some(key) if key.files.iter().any(|other| other == file) => {}
         Some(key) => key.files.push(file.to_owned()),
         None => {
-            keys.push(KeyInUse { certificate, files: vec![file.to_owned()], signs: Vec::new() })
+            let files = vec![file.to_owned()];
+            keys.push(KeyInUse { certificate, files, signs: Vec::new() });
         }
     }
 }

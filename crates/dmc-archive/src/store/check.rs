@@ -4,7 +4,7 @@
 //! against the digests in the facts; a compiled index is read row by row. Releases are verified
 //! whenever they are used; here only their frame is looked at. Nothing is changed.
 
-use super::objects::{ALIAS, FACTS, PIECE, RECORD, digest};
+use super::objects::{ACCEPTED, ALIAS, FACTS, MEMORY, PIECE, RECORD, digest};
 use super::sealed::{Kind, Sealed};
 use super::{Object, Shelf, Store, StoreError};
 use crate::index::PackageIndex;
@@ -51,6 +51,7 @@ impl Store {
             }),
             Shelf::Contents => self.contents_of(object),
             Shelf::Compiled => self.compiled(object),
+            Shelf::Releases if name.ends_with(ACCEPTED) => self.sealed(&[MEMORY], name),
             Shelf::Releases => self.frame_of(object),
             Shelf::Partial => Ok(Verdict::Passed),
         }
@@ -147,6 +148,7 @@ fn judged(good: bool, why: &'static str) -> Verdict {
 mod tests {
     use super::super::tests::empty;
     use super::*;
+    use crate::memory::Memory;
     use dmc_types::Sha256;
     use std::fs;
 
@@ -161,12 +163,14 @@ mod tests {
         store.write(Shelf::Indices, &name, &[b"hello"]).unwrap();
         let signed = b"-----BEGIN PGP SIGNED MESSAGE-----\n-----END PGP SIGNATURE-----\n";
         store.write(Shelf::Releases, "trixie_InRelease", &[signed]).unwrap();
+        let memory = Memory { date: 1, digest: key, signers: Vec::new(), successors: Vec::new() };
+        store.remember("debian main", &"trixie".parse().unwrap(), &memory).unwrap();
         let judge = || -> Vec<(Shelf, Verdict)> {
             let judged = store.judge(store.objects().unwrap()).unwrap();
             judged.into_iter().map(|(object, verdict)| (object.shelf, verdict)).collect()
         };
         assert!(judge().iter().all(|(_, verdict)| *verdict == Verdict::Good), "{:?}", judge());
-        assert_eq!(judge().len(), 5);
+        assert_eq!(judge().len(), 6);
         for object in store.objects().unwrap() {
             let path = store.path_of(&object);
             let whole = fs::read(&path).unwrap();

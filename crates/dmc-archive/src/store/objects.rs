@@ -14,7 +14,10 @@ pub(super) const FACTS: Kind = Kind { shelf: Shelf::Facts, letter: b'F', version
 pub(super) const PIECE: Kind = Kind { shelf: Shelf::Pieces, letter: b'P', version: 1 };
 pub(super) const RECORD: Kind = Kind { shelf: Shelf::Records, letter: b'R', version: 1 };
 pub(super) const ALIAS: Kind = Kind { shelf: Shelf::Records, letter: b'A', version: 1 };
-const MEMORY: Kind = Kind { shelf: Shelf::Releases, letter: b'M', version: 1 };
+pub(super) const MEMORY: Kind = Kind { shelf: Shelf::Releases, letter: b'M', version: 1 };
+
+/// How the names of memories end.
+pub(super) const ACCEPTED: &str = "_accepted";
 
 impl Store {
     /// Whether a package's facts are there (not whether they are intact).
@@ -126,18 +129,22 @@ impl Store {
     }
 
     /// What is remembered of the last release of a suite that was accepted.
-    pub(crate) fn memory(&self, site: &str, suite: &Suite) -> Result<Option<Memory>, StoreError> {
-        let payload = self.unseal(MEMORY, &memory_name(site, suite))?;
+    pub(crate) fn memory(
+        &self,
+        archive: &str,
+        suite: &Suite,
+    ) -> Result<Option<Memory>, StoreError> {
+        let payload = self.unseal(MEMORY, &memory_name(archive, suite))?;
         Ok(payload.and_then(|bytes| postcard::from_bytes(&bytes).ok()))
     }
 
     pub(crate) fn remember(
         &self,
-        site: &str,
+        archive: &str,
         suite: &Suite,
         memory: &Memory,
     ) -> Result<(), StoreError> {
-        let name = memory_name(site, suite);
+        let name = memory_name(archive, suite);
         match postcard::to_stdvec(memory) {
             Ok(payload) => self.seal(MEMORY, &name, &payload),
             Err(_unreachable) => Err(StoreError::Damaged {
@@ -193,18 +200,18 @@ fn alias_name(digest: &Sha512) -> String {
 }
 
 fn release_name(mirror: &str, suite: &Suite) -> String {
-    readable(mirror, suite, "InRelease")
+    readable(mirror, suite, "_InRelease")
 }
 
-fn memory_name(site: &str, suite: &Suite) -> String {
-    readable(site, suite, "accepted")
+fn memory_name(archive: &str, suite: &Suite) -> String {
+    readable(archive, suite, ACCEPTED)
 }
 
 /// Readable first, and unique by a digest of where it came from.
 fn readable(from: &str, suite: &Suite, what: &str) -> String {
     let digest = sha2::Sha256::digest(format!("{from}\n{suite}").as_bytes());
     let unique = Sha256::from_bytes(digest.into()).to_string();
-    format!("{}_{}_{what}", suite.as_str().replace('/', "_"), &unique[..16])
+    format!("{}_{}{what}", suite.as_str().replace('/', "_"), &unique[..16])
 }
 
 #[cfg(test)]

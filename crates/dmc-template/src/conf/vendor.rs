@@ -204,13 +204,13 @@ impl Dist<'_> {
         }
     }
 
-    /// Where a pocket is in the dated archive. `mirror` is the one that was asked for.
+    /// Where a pocket is in the dated archive. `asked` is the mirror that was asked for.
     pub fn dated(
         &self,
         pocket: Pocket,
         arch: Arch,
         snapshot: Snapshot,
-        mirror: Option<&str>,
+        asked: Option<&str>,
     ) -> Result<Pocket, ConfError> {
         let vendor = || self.vendor_name.to_owned();
         let Some(uris) = self.vendor.snapshots.get(&pocket.archive) else {
@@ -221,10 +221,10 @@ impl Dist<'_> {
         if pattern.contains("{mirror}") {
             let no_mirror =
                 || ConfError::NoMirror { vendor: vendor(), pattern: pattern.to_owned() };
-            uri = uri.replace("{mirror}", mirror.ok_or_else(no_mirror)?.trim_end_matches('/'));
+            uri = uri.replace("{mirror}", asked.ok_or_else(no_mirror)?.trim_end_matches('/'));
         }
         let site = format!("{}@{snapshot}", pocket.site);
-        Ok(Pocket { uri, site, ..pocket })
+        Ok(Pocket { site, uri, ..pocket })
     }
 
     /// Where its archives are once it has ended, for an architecture: names and URIs.
