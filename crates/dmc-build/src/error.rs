@@ -1,6 +1,7 @@
 //! Why an image is not built.
 
 use crate::assemble::AssembleError;
+use crate::lock::{Drift, LockFailure};
 use crate::plan::{NoTask, Step};
 use camino::Utf8PathBuf;
 use dmc_archive::ArchiveError;
@@ -188,6 +189,49 @@ pub enum BuildError {
         /// The manifest that came out.
         now: Sha256,
     },
+    /// The lock does not hold.
+    #[error("the lock `{path}` does not hold: {why}")]
+    Drift {
+        /// Its file.
+        path: Utf8PathBuf,
+        /// What does not hold.
+        why: Box<Drift>,
+    },
+    /// The lock's file.
+    #[error(transparent)]
+    Lock(#[from] LockFailure),
+    /// Something of a package or release that cannot stand in a lock.
+    #[error("the archive says what cannot be written into a lock")]
+    Unlockable(#[from] dmc_lock::TextError),
+    /// The packages of a template do not come to its image by themselves.
+    #[error(
+        "the packages of template {template} do not come to the same image on {arch} without \
+         the rest of the archive; these differ: {}", .differences.join(", ")
+    )]
+    NotAlone {
+        /// The template.
+        template: TemplateName,
+        /// The architecture.
+        arch: Arch,
+        /// What differs.
+        differences: Vec<String>,
+    },
+    /// A lock cannot be renewed in part.
+    #[error("{what} changed since the lock `{path}` was made, which also has {}", .staying.join(", "))]
+    Staying {
+        /// Its file.
+        path: Utf8PathBuf,
+        /// What all of it was chosen by and has changed.
+        what: &'static str,
+        /// Its images that would stay.
+        staying: Vec<String>,
+    },
+    /// No template could be locked.
+    #[error("there is nothing to write into the lock `{path}`")]
+    NothingLocked {
+        /// Its file.
+        path: Utf8PathBuf,
+    },
     /// A task needs what another one makes.
     #[error("{step} needs what {needed} leaves, and that is not there")]
     NotYet {
@@ -337,6 +381,16 @@ impl BuildError {
                  is damaged, which `dmc check` finds, or this is a mistake in dmc"
                     .to_owned(),
             ),
+            Self::Drift { why, .. } => Some(why.hint()),
+            Self::Lock(error) => error.hint(),
+            Self::NotAlone { .. } => {
+                Some("this is a mistake in dmc: please report it with the template".to_owned())
+            }
+            Self::Staying { .. } => Some(
+                "renew all of it with `dmc lock` and its architectures (-A), or name another file \
+                 by --lock"
+                    .to_owned(),
+            ),
             Self::NotYet { number: Some(number), .. } => Some(format!("run task {number} first")),
             Self::NotYet { needed, number: None, .. } => {
                 Some(format!("run `dmc -a {}` first", needed.activity()))
@@ -359,6 +413,8 @@ impl BuildError {
             Self::Keyring { .. } => Some("correct `signed_by` in the configuration".to_owned()),
             Self::Assemble(error) => Some(error.hint()),
             Self::Extension { .. }
+            | Self::Unlockable(_)
+            | Self::NothingLocked { .. }
             | Self::Tag(_)
             | Self::Tables(_)
             | Self::Grammar(_)

@@ -14,7 +14,7 @@ use crate::verify::{self, Finished};
 use crate::workshop::Workshop;
 use dmc_archive::{Candidate, Packages};
 use dmc_deb::deb822::Paragraph;
-use dmc_elf::Start;
+use dmc_elf::{Closure, Start};
 use dmc_image::layer::{Layer, LayerError, layer_key};
 use dmc_image::oci::{Descriptor, ImageConfig, Manifest};
 use dmc_image::{Layout, LayoutError};
@@ -87,6 +87,24 @@ pub(crate) async fn verify(
     job.perform(move |job| job.look(&record)).await
 }
 
+/// What an image would be made of.
+#[derive(Debug)]
+pub(crate) struct Choice {
+    /// The packages without which it could not be made, by name.
+    pub(crate) candidates: BTreeMap<PackageName, Candidate>,
+    pub(crate) closure: Closure,
+}
+
+/// Chooses what an image would be made of.
+pub(crate) async fn choose(
+    workshop: &Arc<Workshop>,
+    template: &Template,
+    packages: &Packages,
+) -> Result<Choice, BuildError> {
+    let job = Job::choose(workshop, template, &Lookups::new(packages), Vec::new()).await?;
+    Ok(Choice { candidates: job.candidates(), closure: job.resolved.closure })
+}
+
 /// The package whose contents in the store are not what they were.
 fn damaged(error: &BuildError) -> Option<&Sha256> {
     match error {
@@ -149,7 +167,19 @@ impl Job {
         packages: &Packages,
         expired: Vec<String>,
     ) -> Result<(Arc<Self>, Trace), BuildError> {
-        let packages = &Lookups::new(packages);
+        let lookups = Lookups::new(packages);
+        let job = Self::choose(workshop, template, &lookups, expired).await?;
+        workshop.check_choice(template, packages.arch(), &job.candidates())?;
+        Ok((Arc::new(job), lookups.trace()))
+    }
+
+    /// Finds the closure among these packages.
+    async fn choose(
+        workshop: &Arc<Workshop>,
+        template: &Template,
+        packages: &Lookups<'_>,
+        expired: Vec<String>,
+    ) -> Result<Self, BuildError> {
         let mut arch_template = template.for_arch(packages.arch())?;
         let extensions =
             extensions::expand(&workshop.archive, packages, &mut arch_template).await?;
@@ -171,15 +201,23 @@ impl Job {
                 small::resolve(&workshop.archive, packages, &arch_template, &start, more).await?
             }
         };
-        let job = Self {
+        Ok(Self {
             workshop: Arc::clone(workshop),
             template: template.clone(),
             arch_template,
             extensions,
             resolved,
             expired,
-        };
-        Ok((Arc::new(job), packages.trace()))
+        })
+    }
+
+    /// The packages that answered a need, and those that extensions are of.
+    fn candidates(&self) -> BTreeMap<PackageName, Candidate> {
+        let extensions = self.extensions.iter().flat_map(Extension::candidates);
+        let extensions = extensions.map(|one| (one.package.clone(), one.clone()));
+        let mut all: BTreeMap<_, _> = extensions.collect();
+        all.extend(self.resolved.candidates.clone());
+        all
     }
 
     /// Does `work` on a thread for work, again after repairs where the store is damaged.

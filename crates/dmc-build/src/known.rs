@@ -74,7 +74,7 @@ impl Workshop {
         template: &TemplateName,
         arch: Arch,
     ) -> Result<Option<ImageSummary>, BuildError> {
-        let releases = self.releases().await?;
+        let releases = self.basis(template, arch).await?;
         let inputs = self.inputs(template, arch, &releases)?;
         let found = self.find(&inputs, &releases, arch).await?;
         Ok(found.map(|(summary, _)| summary))
@@ -91,6 +91,9 @@ impl Workshop {
         let same = self.remembered::<ImageSummary>(&inputs.key_with(&releases.digests))?;
         if let Some(summary) = same.filter(complete) {
             return Ok(Some((summary, Because::SameReleases)));
+        }
+        if self.settings.locked.is_some() {
+            return Ok(None);
         }
         let last = self.remembered::<ImageSummary>(&inputs.key())?;
         let Some(summary) = last.filter(complete) else { return Ok(None) };
@@ -116,7 +119,7 @@ impl Workshop {
         template: &TemplateName,
         arch: Arch,
     ) -> Result<(ImageSummary, bool), BuildError> {
-        let releases = self.releases().await?;
+        let releases = self.basis(template, arch).await?;
         let inputs = self.inputs(template, arch, &releases)?;
         let found = self.find(&inputs, &releases, arch).await?;
         if let Some((summary, because)) = &found
@@ -137,10 +140,12 @@ impl Workshop {
                 now: summary.manifest.digest,
             });
         }
-        let origin = Origin { inputs, trace };
-        self.remember(&origin_key(&summary.manifest.digest), &origin)?;
-        for key in [origin.inputs.key(), origin.inputs.key_with(&releases.digests)] {
-            self.remember(&key, &summary)?;
+        self.remember(&inputs.key_with(&releases.digests), &summary)?;
+        // What a lock answers tells nothing of the archive.
+        if self.settings.locked.is_none() {
+            self.remember(&inputs.key(), &summary)?;
+            let origin = Origin { inputs, trace };
+            self.remember(&origin_key(&summary.manifest.digest), &origin)?;
         }
         self.sweep();
         Ok((summary, false))
@@ -154,7 +159,7 @@ impl Workshop {
     ) -> Result<(ImageSummary, Trace), BuildError> {
         let template = self.settings.catalog.get(template.as_str())?;
         loop {
-            let packages = self.metadata.index(arch).await?;
+            let packages = self.packages(template, arch).await?;
             match image::build(self, template, &packages, releases.expired.clone()).await {
                 Err(BuildError::Archive(error)) if self.metadata.repair_index(arch, &error) => {}
                 other => return other,

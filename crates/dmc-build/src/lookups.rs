@@ -91,6 +91,11 @@ impl<'a> Lookups<'a> {
         self.packages.nearest(name)
     }
 
+    /// The packages of a lock, where these are one's. Not asked of an archive, so not remembered.
+    pub(crate) fn chosen(&self) -> Result<Vec<Candidate>, IndexError> {
+        self.packages.chosen()
+    }
+
     /// Everything that was asked.
     pub(crate) fn trace(&self) -> Trace {
         Trace(self.seen.take().into_iter().collect())

@@ -22,6 +22,10 @@ pub enum Activity {
     Test,
     /// Put images into an engine.
     Load,
+    /// Write down which packages the images are made of.
+    Lock,
+    /// Say what a new lock would change.
+    CompareLock,
 }
 
 /// One task.
@@ -45,6 +49,12 @@ pub enum Step {
     Test(TemplateName, Arch),
     /// Put the image of this architecture into an engine.
     Load(TemplateName, Arch),
+    /// Find the packages of a template's images, and prove that they do.
+    Choose(TemplateName),
+    /// Put what was chosen into the lock.
+    WriteLock,
+    /// Say what of the lock would change.
+    CompareLock,
 }
 
 impl Step {
@@ -57,6 +67,8 @@ impl Step {
             Self::Verify(..) => Activity::Verify,
             Self::Test(..) => Activity::Test,
             Self::Load(..) => Activity::Load,
+            Self::Choose(_) | Self::WriteLock => Activity::Lock,
+            Self::CompareLock => Activity::CompareLock,
         }
     }
 
@@ -64,12 +76,17 @@ impl Step {
     pub fn template(&self) -> Option<&TemplateName> {
         match self {
             Self::Changes(name)
+            | Self::Choose(name)
             | Self::Image(name, _)
             | Self::Index(name)
             | Self::Verify(name, _)
             | Self::Test(name, _)
             | Self::Load(name, _) => Some(name),
-            Self::Prepare | Self::Indices(_) | Self::Tools => None,
+            Self::Prepare
+            | Self::Indices(_)
+            | Self::Tools
+            | Self::WriteLock
+            | Self::CompareLock => None,
         }
     }
 
@@ -81,7 +98,13 @@ impl Step {
             | Self::Verify(_, arch)
             | Self::Test(_, arch)
             | Self::Load(_, arch) => Some(*arch),
-            Self::Prepare | Self::Tools | Self::Changes(_) | Self::Index(_) => None,
+            Self::Prepare
+            | Self::Tools
+            | Self::Changes(_)
+            | Self::Index(_)
+            | Self::Choose(_)
+            | Self::WriteLock
+            | Self::CompareLock => None,
         }
     }
 
@@ -97,6 +120,9 @@ impl Step {
             Self::Verify(..) => "look for what is wrong with the image",
             Self::Test(..) => "run the template's tests against the image",
             Self::Load(..) => "put the image into the container engine",
+            Self::Choose(_) => "find the packages, prove that they do",
+            Self::WriteLock => "write the lock",
+            Self::CompareLock => "say what the lock would change",
         }
     }
 }
@@ -110,6 +136,7 @@ impl fmt::Display for Activity {
             Self::Verify => "verify",
             Self::Test => "test",
             Self::Load => "load",
+            Self::Lock | Self::CompareLock => "lock",
         })
     }
 }
@@ -175,11 +202,13 @@ impl Plan {
         host: Arch,
     ) -> Self {
         let does = |activity| activities.contains(&activity);
+        let locks = does(Activity::Lock) || does(Activity::CompareLock);
+        let reads = does(Activity::Setup) || does(Activity::Update) || does(Activity::Create);
         let mut steps = Vec::new();
         if does(Activity::Setup) {
             steps.push(Step::Prepare);
         }
-        if does(Activity::Setup) || does(Activity::Update) || does(Activity::Create) {
+        if reads || locks {
             steps.extend(archs.iter().map(|arch| Step::Indices(*arch)));
         }
         if does(Activity::Setup) {
@@ -187,6 +216,11 @@ impl Plan {
         }
         if does(Activity::Update) {
             steps.extend(templates.iter().cloned().map(Step::Changes));
+        }
+        if locks {
+            steps.extend(templates.iter().cloned().map(Step::Choose));
+            let only_compares = does(Activity::CompareLock);
+            steps.push(if only_compares { Step::CompareLock } else { Step::WriteLock });
         }
         if does(Activity::Create) {
             for template in templates {
@@ -209,6 +243,13 @@ impl Plan {
             steps.extend(templates.iter().map(|template| Step::Load(template.clone(), host)));
         }
         Self { steps }
+    }
+
+    /// The same for a run that is held to a lock: it reads no indices.
+    #[must_use]
+    pub fn held(mut self) -> Self {
+        self.steps.retain(|step| !matches!(step, Step::Indices(_)));
+        self
     }
 
     /// Number and step of each task.
@@ -274,6 +315,32 @@ mod tests {
                 "10 load static amd64",
             ]
         );
+    }
+
+    #[test]
+    fn a_lock_is_written_after_all_of_its_templates_were_looked_at() {
+        let templates = ["nginx".parse().unwrap(), "static".parse().unwrap()];
+        let tasks = |activity| {
+            let plan = Plan::new(&[activity].into(), &templates, &[Arch::Amd64], Arch::Amd64);
+            let tasks = plan.tasks().map(|(_, step)| format!("{step}: {}", step.what()));
+            tasks.collect::<Vec<_>>()
+        };
+        let mut wanted = [
+            "update amd64: verify releases, read package indices",
+            "lock nginx: find the packages, prove that they do",
+            "lock static: find the packages, prove that they do",
+            "lock: write the lock",
+        ];
+        assert_eq!(tasks(Activity::Lock), wanted);
+        wanted[3] = "lock: say what the lock would change";
+        assert_eq!(tasks(Activity::CompareLock), wanted);
+    }
+
+    #[test]
+    fn a_run_that_is_held_to_a_lock_reads_no_indices() {
+        let held = plan().held();
+        assert_eq!(held.tasks().count(), 8);
+        assert!(held.tasks().all(|(_, step)| !matches!(step, Step::Indices(_))));
     }
 
     #[test]

@@ -307,7 +307,8 @@ impl Search<'_> {
         Ok(direct)
     }
 
-    /// Everything that these depend on in turn, without these, the nearest first.
+    /// Everything that these depend on in turn, without these, the nearest first. Of a lock it is
+    /// all of its packages: those that led to them may not be in it.
     fn further(&self, direct: &[Candidate]) -> Result<Vec<Candidate>, BuildError> {
         let mut seen: BTreeSet<PackageName> =
             direct.iter().map(|candidate| candidate.package.clone()).collect();
@@ -321,6 +322,8 @@ impl Search<'_> {
                 }
             }
         }
+        let chosen = self.packages.chosen().map_err(ArchiveError::from)?;
+        further.extend(chosen.into_iter().filter(|one| seen.insert(one.package.clone())));
         Ok(further)
     }
 

@@ -4,6 +4,7 @@ use crate::changes::Standing;
 use crate::error::BuildError;
 use crate::image::ImageSummary;
 use crate::load::{self, Engine};
+use crate::lock::{LockUpdate, LockedImages};
 use crate::plan::{Plan, Step};
 use crate::test::{self, TestResult};
 use crate::workshop::{Named, Workshop};
@@ -55,6 +56,15 @@ pub enum Outcome {
     Verified(Box<Report>),
     /// The engine has the image.
     Loaded(Vec<String>),
+    /// The packages of a template's images are known.
+    Chosen(Box<LockedImages>),
+    /// What became of the lock, or would.
+    Lock {
+        /// What differs.
+        update: Box<LockUpdate>,
+        /// Whether it was written.
+        written: bool,
+    },
 }
 
 /// A verified release.
@@ -139,6 +149,7 @@ pub async fn run(
         selected: tasks.iter().map(|(_, step)| step.clone()).collect(),
         failed: BTreeSet::new(),
         images: BTreeMap::new(),
+        chosen: Vec::new(),
     };
     for group in tasks.chunk_by(|(_, one), (_, other)| together(one, other)) {
         let results = join_all(group.iter().map(|(number, step)| run.task(*number, step))).await;
@@ -173,6 +184,7 @@ struct Run<'a> {
     selected: BTreeSet<Step>,
     failed: BTreeSet<Step>,
     images: BTreeMap<(TemplateName, Arch), ImageSummary>,
+    chosen: Vec<LockedImages>,
 }
 
 impl Run<'_> {
@@ -191,6 +203,7 @@ impl Run<'_> {
             (Step::Image(template, arch), Ok(Outcome::Image { summary, .. })) => {
                 self.images.insert((template.clone(), *arch), *summary);
             }
+            (_, Ok(Outcome::Chosen(images))) => self.chosen.push(*images),
             (_, Ok(_)) => {}
             (_, Err(_)) => drop(self.failed.insert(step.clone())),
         }
@@ -201,14 +214,19 @@ impl Run<'_> {
         let archs = self.workshop.settings.conf.archs.clone();
         let needs: Vec<Step> = match step {
             Step::Image(_, arch) => vec![Step::Indices(*arch)],
-            Step::Changes(_) => archs.into_iter().map(Step::Indices).collect(),
+            Step::Changes(_) | Step::Choose(_) => archs.into_iter().map(Step::Indices).collect(),
             Step::Index(template) => {
                 archs.into_iter().map(|arch| Step::Image(template.clone(), arch)).collect()
             }
             Step::Verify(template, _) | Step::Test(template, _) | Step::Load(template, _) => {
                 vec![Step::Index(template.clone())]
             }
-            Step::Prepare | Step::Indices(_) | Step::Tools => Vec::new(),
+            // What of the templates did not fail is locked.
+            Step::Prepare
+            | Step::Indices(_)
+            | Step::Tools
+            | Step::WriteLock
+            | Step::CompareLock => Vec::new(),
         };
         needs.into_iter()
     }
@@ -224,7 +242,26 @@ impl Run<'_> {
             Step::Verify(template, arch) => self.verify(step, template, *arch).await,
             Step::Test(template, arch) => self.test(step, template, *arch).await,
             Step::Load(template, arch) => self.load(template, *arch),
+            Step::Choose(template) => {
+                let images = self.workshop.lock_images(template).await?;
+                Ok(Outcome::Chosen(Box::new(images)))
+            }
+            Step::WriteLock => self.lock(true).await,
+            Step::CompareLock => self.lock(false).await,
         }
+    }
+
+    async fn lock(&self, written: bool) -> Result<Outcome, BuildError> {
+        if self.chosen.is_empty() {
+            let path = self.workshop.settings.lock_file.clone();
+            return Err(BuildError::NothingLocked { path });
+        }
+        let update = if written {
+            self.workshop.write_lock(&self.chosen).await?
+        } else {
+            self.workshop.compare_lock(&self.chosen).await?
+        };
+        Ok(Outcome::Lock { update: Box::new(update), written })
     }
 
     fn prepare(&self) -> Result<Outcome, BuildError> {
@@ -300,6 +337,9 @@ impl Run<'_> {
     /// Where indices are not read in this run, an earlier one must have left them.
     async fn has_index(&self, step: &Step, arch: Arch) -> Result<(), BuildError> {
         let needed = Step::Indices(arch);
+        if self.workshop.settings.locked.is_some() {
+            return Ok(());
+        }
         if !self.selected.contains(&needed) && self.workshop.metadata.index(arch).await.is_err() {
             return Err(self.not_yet(step, needed));
         }

@@ -7,11 +7,13 @@ use dmc_archive::{
     ArchiveSpec, Floor, Keyrings, Role, ShippedKeyring, SiteSpec, ThirdPartySpec, Url, VendorSpec,
 };
 use dmc_image::Compression;
+use dmc_lock::Lock;
 use dmc_system::Grammar;
 use dmc_template::{Catalog, Conf, Dist, Pocket, Snapshot, ThirdParty};
 use dmc_types::{Arch, Rule, Suite, UnixTime};
 use dmc_verify::Tables;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// What the caller has worked out from command line, environment and configuration.
 #[derive(Debug, Clone)]
@@ -46,6 +48,10 @@ pub struct Settings {
     pub strict: bool,
     /// Whether images are built although they are known to be the same.
     pub force: bool,
+    /// The file of the lock.
+    pub lock_file: Utf8PathBuf,
+    /// The lock that builds are held to.
+    pub locked: Option<Arc<Lock>>,
     /// Which images are made of the templates.
     pub variant: Variant,
     /// Suites that may be older than last time.

@@ -36,6 +36,8 @@ pub struct Workshop {
 pub enum Reach {
     /// Network and store.
     Everything,
+    /// The store alone, which is written to.
+    Offline,
     /// Releases and indices from the store alone, as an earlier run left them.
     Stored,
     /// It opens no socket and writes nothing.
@@ -63,6 +65,10 @@ impl Workshop {
         let (archive, metadata) = match reach {
             Reach::Everything => {
                 let archive = open(Network::Allowed, store.clone());
+                (Arc::clone(&archive), archive)
+            }
+            Reach::Offline => {
+                let archive = open(Network::Offline, store.clone());
                 (Arc::clone(&archive), archive)
             }
             Reach::Stored => (open(Network::Allowed, store.clone()), stored()),
@@ -111,7 +117,7 @@ impl Workshop {
         let record = self.record(template, arch)?;
         let template = self.settings.catalog.get(template.as_str())?;
         loop {
-            let packages = self.metadata.index(arch).await?;
+            let packages = self.packages(template, arch).await?;
             match image::verify(self, template, &packages, record.clone()).await {
                 Err(BuildError::Archive(error)) if self.metadata.repair_index(arch, &error) => {}
                 other => return other,
@@ -261,9 +267,7 @@ impl Workshop {
                     .and_then(|layout| layout.resolve(&format!("{template}:latest")))
                     .is_ok_and(|found| found.is_some())
             }
-            Step::Tools | Step::Changes(_) | Step::Verify(..) | Step::Test(..) | Step::Load(..) => {
-                false
-            }
+            _ => false,
         }
     }
 }

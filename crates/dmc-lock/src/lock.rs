@@ -102,6 +102,14 @@ impl Lock {
         self.packages.values().flat_map(BTreeMap::values)
     }
 
+    /// Puts releases in the place of those of the same suites. Of the others those stay that a
+    /// package is of.
+    pub fn put_releases(&mut self, new: BTreeMap<SuiteKey, LockedRelease>) {
+        let used: BTreeSet<SuiteKey> = self.debs().map(|row| row.suite.clone()).collect();
+        self.releases.retain(|suite, _| used.contains(suite));
+        self.releases.extend(new);
+    }
+
     /// Puts a template in the place of what the lock had of it. Images on architectures that are
     /// not among `images` stay where they were chosen by the same template.
     ///

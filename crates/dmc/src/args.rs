@@ -107,6 +107,22 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) small: bool,
 
+    /// File of the lock [default: dmc.lock].
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) lock: Option<Utf8PathBuf>,
+
+    /// Build from the packages of the lock and no others; fail by name where it does not hold.
+    #[arg(long)]
+    pub(crate) locked: bool,
+
+    /// Use what the store has, and no network.
+    #[arg(long)]
+    pub(crate) offline: bool,
+
+    /// With lock: say what a new lock would change, package by package, and write nothing.
+    #[arg(long)]
+    pub(crate) diff: bool,
+
     /// Suites whose Valid-Until may have passed; the image records it.
     #[arg(long, value_name = "SUITE", value_delimiter = ',')]
     pub(crate) accept_expired: Vec<Suite>,
@@ -164,6 +180,8 @@ pub(crate) enum Activity {
     Setup,
     /// Refresh the package indices; say what changed for each template.
     Update,
+    /// Write down which packages the images are made of, for builds with --locked.
+    Lock,
     /// Build images into the layout.
     Create,
     /// Look for what is wrong with images, without running them.
@@ -196,6 +214,7 @@ impl Activity {
     pub(crate) fn task(self) -> Option<dmc_build::Activity> {
         match self {
             Self::Setup => Some(dmc_build::Activity::Setup),
+            Self::Lock => Some(dmc_build::Activity::Lock),
             Self::Update => Some(dmc_build::Activity::Update),
             Self::Create => Some(dmc_build::Activity::Create),
             Self::Verify => Some(dmc_build::Activity::Verify),

@@ -11,6 +11,7 @@ mod folders;
 mod help;
 mod interrupt;
 mod list;
+mod lock;
 mod logging;
 mod progress;
 mod relay;
@@ -68,7 +69,12 @@ fn act(args: &Args, env: &Environment, bars: &Bars) -> Result<u8, CommandError> 
         Request::Why { template, path } => why::answer(args, settings, &template, &path, bars),
         Request::Tasks(activities) => {
             let all = activities.contains(&Activity::Update);
-            let templates = settings::templates(args, &settings, all)?;
+            let mut templates = settings::templates(args, &settings, all)?;
+            let locks = [Activity::Lock, Activity::CompareLock];
+            let locks = locks.iter().any(|locks| activities.contains(locks));
+            if locks && args.templates.is_empty() && args.groups.is_empty() {
+                templates = settings::locked_templates(&settings)?;
+            }
             let needs_one = [Activity::Create, Activity::Verify, Activity::Test, Activity::Load];
             if templates.is_empty() && needs_one.iter().any(|needs| activities.contains(needs)) {
                 // Groups that hold parts alone are no mistake: a nightly run names all groups.
@@ -79,6 +85,7 @@ fn act(args: &Args, env: &Environment, bars: &Bars) -> Result<u8, CommandError> 
                     .hint("name templates by -t or groups by -g; `dmc --help` lists them"));
             }
             let plan = Plan::new(&activities, &templates, &settings.conf.archs, env.host);
+            let plan = if settings.locked.is_some() { plan.held() } else { plan };
             let selection = settings::selection(args);
             let tasks = plan.select(&selection).map_err(|error| command_error(&error.into()))?;
             if args.list {
@@ -111,7 +118,11 @@ fn do_tasks(
 ) -> Result<u8, CommandError> {
     // A run that begins in the middle uses the releases and indices that are in the store.
     let refreshes = tasks.iter().any(|(_, step)| matches!(step, Step::Indices(_)));
-    let reach = if refreshes { Reach::Everything } else { Reach::Stored };
+    let reach = match (args.offline, refreshes || settings.locked.is_some()) {
+        (true, _) => Reach::Offline,
+        (false, true) => Reach::Everything,
+        (false, false) => Reach::Stored,
+    };
     let progress: Arc<dyn Progress> = Arc::new(bars.clone());
     let workshop =
         Workshop::open(settings, reach, &progress).map_err(|error| command_error(&error))?;

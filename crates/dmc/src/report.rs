@@ -1,6 +1,7 @@
 //! What a run tells: results on stdout, everything else on stderr.
 
 use crate::error::{CommandError, FAILED, USAGE};
+use crate::lock;
 use crate::progress::Bars;
 use crate::{update, verify};
 use dmc_build::{
@@ -108,6 +109,8 @@ impl Report {
                 tracing::info!("{step}: {held} tests hold, in {:.2} s", took.as_secs_f64());
             }
             Outcome::Verified(report) => self.verified(step, report),
+            Outcome::Chosen(images) => lock::chosen(step, images),
+            Outcome::Lock { update, written } => lock::told(self, update, *written),
             Outcome::Loaded(references) => {
                 for reference in references {
                     let value = json!({ "template": step.template(), "loaded": reference });

@@ -2,14 +2,16 @@
 
 use crate::args::{Activity, Args, EngineChoice};
 use crate::embedded;
-use crate::error::{CommandError, USAGE};
+use crate::error::{CommandError, FAILED, USAGE};
 use crate::logging::{self, Logging};
 use camino::{Utf8Path, Utf8PathBuf};
-use dmc_build::{Engine, Extras, Selection, Settings};
+use dmc_build::{Engine, Extras, LockFailure, Selection, Settings, read_lock};
 use dmc_image::Compression;
+use dmc_lock::Lock;
 use dmc_template::{Catalog, Conf, ConfLayer, Snapshot, TemplateFolder, nearest};
 use dmc_types::{Arch, TemplateName};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tracing_subscriber::filter::LevelFilter;
 
@@ -82,6 +84,11 @@ pub(crate) fn settings(args: &Args, env: &Environment) -> Result<Settings, Comma
     conf.accept_expired.extend(args.accept_expired.iter().cloned());
     conf.jobs = args.jobs.or(conf.jobs);
     let usage = |error: &dyn std::error::Error| CommandError::from_library(USAGE, error, None);
+    let lock_file = args.lock.clone().unwrap_or_else(|| Utf8PathBuf::from("dmc.lock"));
+    let locked = if args.locked { Some(Arc::new(lock(&lock_file)?)) } else { None };
+    if let (Some(lock), None) = (&locked, &args.dist) {
+        conf.dist.clone_from(&lock.dist);
+    }
     let (asked, snapshot) = snapshot(&conf.dist, env)?;
     let dist = conf.dist(asked).map_err(|error| usage(&error).hint_of(error.hint()))?;
     // A distribution goes by its codename from here on, so that `unstable` and `sid` are one.
@@ -113,6 +120,8 @@ pub(crate) fn settings(args: &Args, env: &Environment) -> Result<Settings, Comma
         allow_skew: args.allow_skew,
         strict: args.strict,
         force: args.force,
+        lock_file,
+        locked,
         variant: dmc_build::Variant { small: args.small },
         accept_rollback: args.accept_rollback.iter().cloned().collect(),
         accept_keys: args.accept_key.iter().cloned().collect(),
@@ -136,6 +145,13 @@ fn snapshot<'a>(
         }
         None => Ok((asked, snapshot)),
     }
+}
+
+/// The lock that builds are held to.
+fn lock(file: &Utf8Path) -> Result<Lock, CommandError> {
+    let missing = || LockFailure::Missing { path: file.to_owned() };
+    let read = read_lock(file).and_then(|lock| lock.ok_or_else(missing));
+    read.map_err(|error| CommandError::from_library(USAGE, &error, error.hint()))
 }
 
 /// The rules of the folder that the configuration names, else the shipped ones.
@@ -258,7 +274,53 @@ pub(crate) fn request(args: &Args, settings: &Settings) -> Result<Request, Comma
         }
         activities.push(Activity::Create);
     }
-    Ok(Request::Tasks(activities.iter().filter_map(|activity| activity.task()).collect()))
+    let mut tasks: BTreeSet<_> = activities.iter().filter_map(|activity| activity.task()).collect();
+    check_lock_flags(args, &tasks)?;
+    if args.diff {
+        tasks.remove(&dmc_build::Activity::Lock);
+        tasks.insert(dmc_build::Activity::CompareLock);
+    }
+    Ok(Request::Tasks(tasks))
+}
+
+/// What flags of the lock go together with.
+fn check_lock_flags(
+    args: &Args,
+    tasks: &BTreeSet<dmc_build::Activity>,
+) -> Result<(), CommandError> {
+    use dmc_build::Activity;
+    if args.diff && !tasks.contains(&Activity::Lock) {
+        return Err(CommandError::usage("--diff compares locks").hint("dmc lock --diff"));
+    }
+    let reads = [Activity::Setup, Activity::Update, Activity::Lock];
+    match reads.into_iter().find(|activity| args.locked && tasks.contains(activity)) {
+        Some(activity) => Err(CommandError::usage(format!(
+            "{activity} reads the archive, and --locked keeps from that"
+        ))
+        .hint("leave --locked out, or build first and do the rest after that")),
+        None => Ok(()),
+    }
+}
+
+/// The templates that the lock has; `dmc lock` without names renews them all.
+pub(crate) fn locked_templates(settings: &Settings) -> Result<Vec<TemplateName>, CommandError> {
+    let lock = read_lock(&settings.lock_file)
+        .map_err(|error| CommandError::from_library(FAILED, &error, error.hint()))?;
+    let Some(lock) = lock else {
+        return Err(CommandError::usage(format!("there is no lock `{}` yet", settings.lock_file))
+            .hint("name the templates that it is to have: dmc lock -t nginx,static"));
+    };
+    for name in lock.templates.keys() {
+        if !settings.catalog.names().any(|known| known == name) {
+            let file = &settings.lock_file;
+            let what =
+                format!("the lock `{file}` has template {name}, which is not there any more");
+            return Err(CommandError::usage(what).hint(
+                "take its table out of the file, or name the templates to lock: dmc lock -t …",
+            ));
+        }
+    }
+    Ok(lock.templates.into_keys().collect())
 }
 
 fn why(args: &Args, settings: &Settings, rest: &[&String]) -> Result<Request, CommandError> {

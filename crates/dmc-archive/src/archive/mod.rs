@@ -7,10 +7,12 @@ mod contents;
 mod indices;
 mod judge;
 mod keys;
+mod locked;
 mod packages;
 mod releases;
 
 pub use keys::{KeyInUse, Signs};
+pub use locked::{LockedDeb, Origin};
 
 use crate::error::ArchiveError;
 use crate::index::Packages;

@@ -11,6 +11,8 @@ use std::sync::Arc;
 pub struct Packages {
     arch: Arch,
     parts: Vec<Part>,
+    /// Whether these are the packages of a lock, chosen once and all of them wanted.
+    chosen: bool,
 }
 
 /// One index and where it came from.
@@ -22,7 +24,26 @@ pub(crate) struct Part {
 
 impl Packages {
     pub(crate) fn new(arch: Arch, parts: Vec<Part>) -> Self {
-        Self { arch, parts }
+        Self { arch, parts, chosen: false }
+    }
+
+    /// The packages of a lock.
+    pub(crate) fn of_lock(arch: Arch, parts: Vec<Part>) -> Self {
+        Self { arch, parts, chosen: true }
+    }
+
+    /// The vendor's packages that were chosen by an earlier run, by name: what led to them may not
+    /// be among them. None where the indices are an archive's.
+    pub fn chosen(&self) -> Result<Vec<Candidate>, IndexError> {
+        let mut names: BTreeSet<PackageName> = BTreeSet::new();
+        let vendors = |part: &&Part| part.pocket.owner.is_vendor();
+        for part in self.parts.iter().filter(|_| self.chosen).filter(vendors) {
+            for name in part.index.names() {
+                names.extend(name?.parse::<PackageName>().ok());
+            }
+        }
+        let found = names.iter().map(|name| self.package(name));
+        Ok(found.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
     }
 
     /// The architecture.

@@ -14,6 +14,7 @@ mod compile;
 mod error;
 mod fetch;
 mod format;
+mod locked;
 mod map;
 mod merged;
 mod read;
@@ -27,4 +28,5 @@ pub(crate) use fetch::{
     CompileFailure, IndexChoice, Link, choices, compile_stored, compiled, index_name, is_compiled,
 };
 pub(crate) use format::VERSION as FORMAT;
+pub(crate) use locked::stanza;
 pub(crate) use merged::Part;

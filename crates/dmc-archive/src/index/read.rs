@@ -5,7 +5,7 @@ use super::format::{self, HEADER, Header, PROVISION, RECORD, RowText};
 use super::map::map;
 use camino::{Utf8Path, Utf8PathBuf};
 use dmc_types::{Checksum, Sha256};
-use memmap2::Mmap;
+use memmap2::{Mmap, MmapMut};
 use std::fs::File;
 use std::ops::Range;
 
@@ -67,11 +67,28 @@ impl PackageIndex {
     pub(crate) fn open(file: &File, path: &Utf8Path) -> Result<Self, IndexError> {
         let damaged = |why| IndexError::Damaged { path: path.to_owned(), why };
         let map = map(file).map_err(|_cause| damaged("it cannot be mapped"))?;
+        Self::checked(map, path.to_owned())
+    }
+
+    /// An index that is no file; `path` is what messages call it.
+    pub(super) fn in_memory(bytes: &[u8], path: Utf8PathBuf) -> Result<Self, IndexError> {
+        let mapped = MmapMut::map_anon(bytes.len()).and_then(|mut map| {
+            map.copy_from_slice(bytes);
+            map.make_read_only()
+        });
+        match mapped {
+            Ok(map) => Self::checked(map, path),
+            Err(_no_memory) => Err(IndexError::Damaged { path, why: "there is no memory for it" }),
+        }
+    }
+
+    fn checked(map: Mmap, path: Utf8PathBuf) -> Result<Self, IndexError> {
+        let damaged = |why| IndexError::Damaged { path: path.clone(), why };
         let header = Header::parse(&map).ok_or_else(|| damaged("its header is wrong"))?;
-        let index = Self { map, path: path.to_owned(), header };
+        let index = Self { map, path, header };
         let tables = index.start_of(Table::Records).and_then(|start| index.map.get(start..));
         if tables.map(|bytes| format::crc(&[bytes])) != Some(header.tables_crc) {
-            return Err(damaged("its tables are wrong"));
+            return Err(index.damaged("its tables are wrong"));
         }
         Ok(index)
     }

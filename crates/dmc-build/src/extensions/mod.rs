@@ -48,6 +48,11 @@ impl Extension {
         self.packages.iter().map(|candidate| &candidate.package)
     }
 
+    /// The same as the indices know them.
+    pub(crate) fn candidates(&self) -> &[Candidate] {
+        &self.packages
+    }
+
     /// Its names, for reasons and messages.
     pub(crate) fn label(&self) -> String {
         self.names.join(", ")

@@ -99,6 +99,8 @@ impl Stage {
             accept_keys: BTreeSet::new(),
             floors: Vec::new(),
             snapshot: None,
+            lock_file: self.path("dmc.lock"),
+            locked: None,
         }
     }
 
