@@ -4,7 +4,8 @@
 //! - [`DebBuilder`] writes binary packages, honest or hostile.
 //! - [`SigningKey`] and [`clear_sign`] make keys and `InRelease` signatures.
 //! - [`FakeSuite`] and [`FakeArchive`] make a signed repository, [`Server`] serves it on loopback
-//!   and misbehaves on demand.
+//!   and misbehaves on demand; [`Proxy`] and [`TlsFront`] stand before it.
+//! - [`disk`] and [`clock`] make a program's disk full or its clock wrong.
 //! - [`fixtures`] holds a small Debian in which nginx can be built.
 //!
 //! Everything is deterministic but the keys. A crate uses it as a dev-dependency
@@ -37,15 +38,19 @@
 )]
 
 mod archive;
+pub mod clock;
 mod deb;
+pub mod disk;
 mod elf;
 pub mod fixtures;
+mod front;
 mod key;
 mod server;
 
 pub use archive::{FakeArchive, FakeSuite, Hashes};
 pub use deb::{Compression, DebBuilder, Member, MemberKind};
 pub use elf::{ElfBuilder, HashStyle, NO_DEFAULT_LIB, loader};
+pub use front::{AUTHORITY, Proxy, TlsFront};
 pub use key::{KEY_CREATED, SigningKey, clear_sign, clear_sign_sha1};
 pub use server::{Fault, Request, Server};
 

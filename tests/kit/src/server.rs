@@ -8,7 +8,7 @@ mod exchange;
 
 use crate::FakeArchive;
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
@@ -20,6 +20,8 @@ pub enum Fault {
     Status(u16, Vec<(String, String)>),
     /// The connection is closed after this many bytes of the body.
     Cut(usize),
+    /// The connection is reset (RST) after this many bytes of the body.
+    Reset(usize),
     /// This many bytes of the body, then silence, with the connection left open.
     Stall(usize),
     /// Nothing at all is answered, and the connection is closed.
@@ -96,7 +98,16 @@ impl Server {
 
     /// Serves an archive below another path; `""` for the root.
     pub fn start_at(base: &str, archive: &FakeArchive) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        Self::start_on(Ipv4Addr::LOCALHOST.into(), base, archive)
+    }
+
+    /// Serves an archive on `::1` alone.
+    pub fn start_on_ipv6(archive: &FakeArchive) -> Self {
+        Self::start_on(Ipv6Addr::LOCALHOST.into(), "/debian", archive)
+    }
+
+    fn start_on(address: IpAddr, base: &str, archive: &FakeArchive) -> Self {
+        let listener = TcpListener::bind((address, 0)).expect("a free port");
         let address = listener.local_addr().expect("the port's number");
         let state = Arc::new(State {
             base: format!("{}/", base.trim_end_matches('/')),
@@ -119,12 +130,12 @@ impl Server {
         self.state.shared().files = files.collect();
     }
 
-    /// `http://127.0.0.1:PORT/debian`, without a slash at the end.
+    /// `http://127.0.0.1:PORT/debian` (or `[::1]`), without a slash at the end.
     pub fn url(&self) -> String {
         format!("http://{}{}", self.address, self.state.base.trim_end_matches('/'))
     }
 
-    /// `127.0.0.1` with the port.
+    /// The address with the port.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -249,9 +260,10 @@ mod tests {
     fn faults_last_as_long_as_they_are_asked_for() {
         let server = server();
         let later = vec![("Retry-After".to_owned(), "7".to_owned())];
-        let rows: [(Fault, &str, &str); 10] = [
+        let rows: [(Fault, &str, &str); 11] = [
             (Fault::Status(429, later), "Retry-After: 7", ""),
             (Fault::Cut(3), "Content-Length: 10", "012"),
+            (Fault::Reset(0), "", ""),
             (Fault::Stall(4), "Content-Length: 10", "0123"),
             (Fault::Hangup, "", ""),
             (Fault::WrongLength(12), "Content-Length: 12", "0123456789"),

@@ -170,7 +170,7 @@ impl StoreError {
                 | Kind::ReadOnlyFilesystem
                 | Kind::NotADirectory
                 | Kind::AlreadyExists => Some(
-                    "name a folder that you may write with --store, or set XDG_CACHE_HOME".into(),
+                    "name a folder that you may write with --store, or set XDG_CACHE_HOME; a store that you may only read serves as long as its owner has built the same".into(),
                 ),
                 _ => None,
             },

@@ -84,9 +84,9 @@ impl Store {
         self.unseal(RECORD, &key.to_string())
     }
 
-    /// Keeps a small record, in place of an older one.
+    /// Keeps a small record, in place of an older one; not in a store of somebody else's.
     pub fn put_record(&self, key: &Sha256, record: &[u8]) -> Result<(), StoreError> {
-        self.seal(RECORD, &key.to_string(), record)
+        unless_refused(self.seal(RECORD, &key.to_string(), record))
     }
 
     /// The SHA-256 by which the store knows a file. Files that an index vouches for by SHA-512
@@ -175,7 +175,22 @@ impl Store {
         suite: &Suite,
         bytes: &[u8],
     ) -> Result<(), StoreError> {
-        self.write(Shelf::Releases, &release_name(mirror, suite), &[bytes])
+        unless_refused(self.write(Shelf::Releases, &release_name(mirror, suite), &[bytes]))
+    }
+}
+
+/// A store of somebody else's serves as it is: what would only save time, or be remembered for its
+/// owner's next run, is not kept there.
+fn unless_refused(written: Result<(), StoreError>) -> Result<(), StoreError> {
+    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+    match written {
+        Err(StoreError::Io { source, path, .. })
+            if matches!(source.kind(), PermissionDenied | ReadOnlyFilesystem) =>
+        {
+            tracing::debug!(%path, "it is not kept: this run may not write to the store");
+            Ok(())
+        }
+        other => other,
     }
 }
 

@@ -23,6 +23,8 @@ struct Head {
 enum After {
     KeepAlive,
     Close,
+    /// Closed without a farewell, once the last handle is dropped.
+    Reset,
 }
 
 pub(super) fn serve(state: &State, stream: &TcpStream, connection: usize) -> io::Result<()> {
@@ -35,8 +37,10 @@ pub(super) fn serve(state: &State, stream: &TcpStream, connection: usize) -> io:
         state.most_answering.fetch_max(answering, Ordering::SeqCst);
         let after = answer(state, stream, &head);
         state.answering.fetch_sub(1, Ordering::SeqCst);
-        if after? == After::Close || head.close {
-            break;
+        match after? {
+            After::Reset => return Ok(()),
+            After::KeepAlive if !head.close => {}
+            _ => break,
         }
     }
     stream.shutdown(std::net::Shutdown::Both)
@@ -203,6 +207,13 @@ fn send(
         Some(Fault::Cut(after)) => {
             stream.write_all(&body[..body.len().min(*after)])?;
             Ok(After::Close)
+        }
+        Some(Fault::Reset(after)) => {
+            stream.write_all(&body[..body.len().min(*after)])?;
+            // What was sent arrives before the reset does.
+            std::thread::sleep(TICK);
+            rustix::net::sockopt::set_socket_linger(stream, Some(Duration::ZERO))?;
+            Ok(After::Reset)
         }
         Some(Fault::Stall(after)) => {
             stream.write_all(&body[..body.len().min(*after)])?;
