@@ -10,6 +10,7 @@ use dmc_elf::WalkError;
 use dmc_image::LayoutError;
 use dmc_image::archive::ArchiveError as ExportError;
 use dmc_image::layout::TagError;
+use dmc_lock::LockError;
 use dmc_solve::Unsolvable;
 use dmc_system::GrammarError;
 use dmc_template::{ConfError, PackagePattern, RuleError, TemplateError, TextError};
@@ -285,6 +286,32 @@ pub enum BuildError {
         /// The layout.
         out: Utf8PathBuf,
     },
+    /// A word that names no image.
+    #[error("`{word}` names no image in `{out}`")]
+    NoSuchImage {
+        /// The word.
+        word: String,
+        /// The layout.
+        out: Utf8PathBuf,
+        /// The names that the layout has.
+        has: Vec<String>,
+    },
+    /// An image for a machine that Debian does not know.
+    #[error("the image sha256:{digest} is for `{machine}`")]
+    OtherMachine {
+        /// Its manifest.
+        digest: Sha256,
+        /// What its configuration says.
+        machine: String,
+    },
+    /// A file that was taken for a lock.
+    #[error("`{path}` is not a lock")]
+    NotALock {
+        /// The file.
+        path: Utf8PathBuf,
+        /// What is wrong with it.
+        source: LockError,
+    },
     /// The record of an image is missing or cannot be read.
     #[error("the record `{path}` of an image cannot be read")]
     Record {
@@ -401,6 +428,20 @@ impl BuildError {
             Self::NoImage { template, arch, .. } => {
                 Some(format!("build it first: dmc -t {template} -A {arch}"))
             }
+            Self::NoSuchImage { has, .. } if has.is_empty() => Some(
+                "build one first, or name another layout: by --out, or as DIR@REFERENCE".to_owned(),
+            ),
+            Self::NoSuchImage { word, has, .. } => {
+                let near = dmc_template::nearest(word, has.iter().map(String::as_str));
+                let some: Vec<&str> = has.iter().take(LISTED).map(String::as_str).collect();
+                Some(near.map_or_else(
+                    || format!("it has {}; a digest is sha256: and 64 digits", some.join(", ")),
+                    |near| format!("did you mean `{near}`?"),
+                ))
+            }
+            Self::NotALock { .. } => {
+                Some("name a lock that `dmc lock` wrote, or an image".to_owned())
+            }
             Self::Record { .. } => Some("build the image again; that writes its record".to_owned()),
             Self::WriteRecord { .. } => Some(
                 "make room or give leave to write there, or name another folder by --out"
@@ -423,6 +464,7 @@ impl BuildError {
             | Self::TestsFailed { .. }
             | Self::TestsStopped
             | Self::Engine { .. }
+            | Self::OtherMachine { .. }
             | Self::WriteConf { .. } => None,
         }
     }

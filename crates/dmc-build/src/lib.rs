@@ -13,6 +13,7 @@ mod assemble;
 mod changes;
 mod config;
 mod contents;
+mod diff;
 mod error;
 mod extensions;
 mod guess;
@@ -36,6 +37,9 @@ mod workshop;
 
 pub use assemble::AssembleError;
 pub use changes::{Change, Outdated, Standing, State};
+pub use diff::{
+    ChangelogEntry, Compared, Difference, Held, NoChangelog, Pair, SourceChange, Totals,
+};
 pub use error::BuildError;
 pub use extensions::{ExtensionCost, ExtensionCosts};
 pub use image::ImageSummary;

@@ -12,6 +12,7 @@
 //! Nothing here opens a file, a socket or a clock: callers bring bytes and the time. Every byte is
 //! taken for hostile: sizes are bounded before memory is, and no input panics.
 
+pub mod changelog;
 pub mod deb822;
 pub mod package;
 pub mod relation;

@@ -168,7 +168,8 @@ pub(crate) struct Args {
     pub(crate) man: bool,
 
     /// Activities, as after -a: `dmc update`, `dmc create load -t nginx`. What follows `why` is a
-    /// template and a path: `dmc why nginx /usr/sbin/nginx`.
+    /// template and a path: `dmc why nginx /usr/sbin/nginx`; what follows `diff` are two images or
+    /// locks: `dmc diff nginx:1.26.3 nginx:latest`.
     #[arg(value_name = "ACTIVITY")]
     pub(crate) words: Vec<String>,
 }
@@ -192,6 +193,8 @@ pub(crate) enum Activity {
     Load,
     /// Say why a file is in an image, or which package would ship it.
     Why,
+    /// Say what differs between two images or locks, with the changelogs between them.
+    Diff,
 }
 
 /// As the archive spells it, from however it is written.
@@ -220,7 +223,7 @@ impl Activity {
             Self::Verify => Some(dmc_build::Activity::Verify),
             Self::Test => Some(dmc_build::Activity::Test),
             Self::Load => Some(dmc_build::Activity::Load),
-            Self::Why => None,
+            Self::Why | Self::Diff => None,
         }
     }
 }

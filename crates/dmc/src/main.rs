@@ -5,6 +5,7 @@
 //! stderr. Exit codes: 0 done, 1 something failed, 2 the request cannot be understood.
 
 mod args;
+mod diff;
 mod embedded;
 mod error;
 mod folders;
@@ -67,6 +68,7 @@ fn act(args: &Args, env: &Environment, bars: &Bars) -> Result<u8, CommandError> 
     start_threads(settings.conf.jobs)?;
     match settings::request(args, &settings)? {
         Request::Why { template, path } => why::answer(args, settings, &template, &path, bars),
+        Request::Diff { old, new } => diff::answer(args, settings, (&old, &new), bars),
         Request::Tasks(activities) => {
             let all = activities.contains(&Activity::Update);
             let mut templates = settings::templates(args, &settings, all)?;

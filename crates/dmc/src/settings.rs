@@ -75,7 +75,7 @@ pub(crate) fn settings(args: &Args, env: &Environment) -> Result<Settings, Comma
         conf.dist.clone_from(dist);
     }
     if !args.archs.is_empty() {
-        conf.archs = args.archs.iter().map(|name| arch(name)).collect::<Result<_, _>>()?;
+        conf.archs = archs(args)?;
     }
     let mut seen = BTreeSet::new();
     conf.archs.retain(|arch| seen.insert(*arch));
@@ -161,6 +161,11 @@ fn rules(conf: &Conf) -> Result<Vec<(String, Vec<u8>)>, CommandError> {
     }
     let shipped = embedded::rules().into_iter();
     Ok(shipped.map(|(name, text)| (name, text.to_vec())).collect())
+}
+
+/// The architectures that were typed.
+pub(crate) fn archs(args: &Args) -> Result<Vec<Arch>, CommandError> {
+    args.archs.iter().map(|name| arch(name)).collect()
 }
 
 fn arch(name: &str) -> Result<Arch, CommandError> {
@@ -252,19 +257,36 @@ pub(crate) enum Request {
         /// The path.
         path: String,
     },
+    /// A comparison.
+    Diff {
+        /// What names the old side.
+        old: String,
+        /// What names the new side.
+        new: String,
+    },
 }
 
 /// Works out the activities from `-a` and from the words, and what the words add to them.
 pub(crate) fn request(args: &Args, settings: &Settings) -> Result<Request, CommandError> {
     let mut activities: Vec<Activity> = args.activities.clone();
     let mut words = args.words.iter();
-    while !activities.contains(&Activity::Why)
+    // These two take the words that follow them.
+    let asks =
+        |all: &[Activity]| all.iter().any(|one| [Activity::Why, Activity::Diff].contains(one));
+    while !asks(&activities)
         && let Some(word) = words.next()
     {
         activities.push(activity(word, settings)?);
     }
     if activities.contains(&Activity::Why) {
         return why(args, settings, &words.collect::<Vec<_>>());
+    }
+    if activities.contains(&Activity::Diff) {
+        return match words.collect::<Vec<_>>()[..] {
+            [old, new] => Ok(Request::Diff { old: old.clone(), new: new.clone() }),
+            _ => Err(CommandError::usage("diff asks for two images or locks")
+                .hint("dmc diff nginx:1.26.3 nginx:latest")),
+        };
     }
     if activities.is_empty() {
         if args.templates.is_empty() && args.groups.is_empty() {

@@ -150,7 +150,7 @@ impl Layout {
         LayoutError::BlobMissing { layout: self.root.clone(), digest: descriptor.digest }
     }
 
-    fn corrupted(&self, descriptor: &Descriptor) -> LayoutError {
+    pub(super) fn corrupted(&self, descriptor: &Descriptor) -> LayoutError {
         LayoutError::BlobCorrupted { layout: self.root.clone(), digest: descriptor.digest }
     }
 }

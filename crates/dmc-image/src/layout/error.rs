@@ -64,6 +64,14 @@ pub enum LayoutError {
         /// The blob.
         digest: Sha256,
     },
+    /// A layer that is what its digest says and cannot be taken apart all the same.
+    #[error("layer `{path}` cannot be read")]
+    Unreadable {
+        /// The blob.
+        path: Utf8PathBuf,
+        /// What is wrong with it.
+        source: io::Error,
+    },
     /// A document larger than any real one.
     #[error("`{path}` has {size} bytes, more than the {limit} that such a document may have")]
     TooLarge {
@@ -95,6 +103,7 @@ impl LayoutError {
             Self::Version { .. } => "choose another folder with --out, or use a newer dmc",
             Self::NotWritable { .. } => "choose a folder of your own with --out",
             Self::DiskFull { .. } => "free some space, or choose another disk with --out",
+            Self::Unreadable { .. } => "only layers of tar, plain or by gzip or zstd, can be read",
             Self::Io { .. } => "check the path and its permissions",
             Self::BlobMissing { .. } | Self::BlobCorrupted { .. } => {
                 "create the image again: its blobs are written anew"

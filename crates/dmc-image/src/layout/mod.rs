@@ -11,12 +11,14 @@
 mod blobs;
 mod check;
 mod error;
+mod files;
 mod garbage;
 mod reference;
 mod refs;
 
 pub use check::{Checked, Unsound};
 pub use error::LayoutError;
+pub use files::{ImageFile, ImageFileKind, ImageFiles};
 pub use garbage::Collected;
 pub use reference::{RefName, Reference, TagError};
 pub use refs::{CONTAINERD_NAME, REF_NAME};

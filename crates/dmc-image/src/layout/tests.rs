@@ -1,6 +1,6 @@
 use super::*;
 use crate::layer::{Compression, NoPieces};
-use crate::oci::{Annotations, Descriptor, ImageConfig, RunConfig, media_type};
+use crate::oci::{Annotations, Descriptor, ImageConfig, Index, Manifest, RunConfig, media_type};
 use crate::tree::{ContentSource, FileTree, Node, SealedTree, SourceError, StoredContent};
 use dmc_types::{Arch, ImagePath, Sha256};
 use std::time::{Duration, SystemTime};
@@ -329,4 +329,113 @@ fn failures_of_the_system_say_what_to_do() {
     let error =
         LayoutError::io("read", Utf8Path::new("/x"), io::ErrorKind::PermissionDenied.into());
     assert_eq!(error.to_string(), "cannot read `/x`");
+}
+
+/// A tar of entries: kind, name, link target, contents.
+fn tar(entries: &[(tar::EntryType, &str, &str, &[u8])]) -> Vec<u8> {
+    let mut tar = tar::Builder::new(Vec::new());
+    for (kind, name, target, bytes) in entries {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(*kind);
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o640);
+        header.set_uid(0);
+        header.set_gid(7);
+        if !target.is_empty() {
+            header.set_link_name(target).unwrap();
+        }
+        tar.append_data(&mut header, name, *bytes).unwrap();
+    }
+    tar.into_inner().unwrap()
+}
+
+fn manifest_of(layout: &Layout, layers: &[Vec<u8>]) -> Manifest {
+    let index = write_index(layout, "any");
+    let index: Index = layout.read_document(&index).unwrap();
+    let mut manifest: Manifest = layout.read_document(&index.manifests[0]).unwrap();
+    let blobs = layers.iter().map(|layer| layout.write_blob(media_type::LAYER_GZIP, layer));
+    manifest.layers = blobs.map(Result::unwrap).collect();
+    manifest
+}
+
+fn gz(bytes: &[u8]) -> Vec<u8> {
+    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut gz, bytes).unwrap();
+    gz.finish().unwrap()
+}
+
+#[test]
+fn the_files_of_an_image_are_read_back_as_its_layers_leave_them() {
+    use tar::EntryType as Kind;
+    let (_guard, root) = folder();
+    let layout = Layout::open_or_create(root).unwrap();
+    let long = format!("usr/{}/{}", "long".repeat(30), "name".repeat(40));
+    let lower = tar(&[
+        (Kind::Directory, "etc/", "", b""),
+        (Kind::Regular, "etc/gone", "", b"1"),
+        (Kind::Regular, "etc/motd", "", b"old"),
+        (Kind::Regular, "var/old/x", "", b"1"),
+        (Kind::Symlink, "bin", "usr/bin", b""),
+        (Kind::Regular, &long, "", b"long"),
+        (Kind::Fifo, "pipe", "", b""),
+    ]);
+    let upper = tar(&[
+        (Kind::Regular, "etc/.wh.gone", "", b""),
+        (Kind::Regular, "var/.wh..wh..opq", "", b""),
+        (Kind::Regular, "etc/motd", "", b"hello"),
+        (Kind::Link, "etc/issue", "etc/motd", b""),
+    ]);
+    let zstd = zstd::encode_all(&upper[..], 1).unwrap();
+    let motd = |path: &ImagePath| path.as_bytes() == b"/etc/motd";
+    for layers in [[lower.clone(), upper.clone()], [gz(&lower), zstd]] {
+        let manifest = manifest_of(&layout, &layers);
+        let files = layout.files(&manifest, &motd).unwrap();
+        let paths: Vec<String> = files.all.keys().map(ToString::to_string).collect();
+        let long = format!("/{long}");
+        assert_eq!(paths, ["/bin", "/etc", "/etc/issue", "/etc/motd", "/pipe", &long]);
+        let at = |path: &str| &files.all[&ImagePath::parse(path).unwrap()];
+        let digest = crate::sha256::sha256(b"hello");
+        assert_eq!(at("/etc/motd").kind, ImageFileKind::File { size: 5, digest });
+        assert_eq!((at("/etc/motd").mode, at("/etc/motd").gid), (0o640, 7));
+        assert_eq!(at("/bin").kind, ImageFileKind::Symlink(b"usr/bin".to_vec()));
+        assert_eq!(at("/etc/issue").kind, ImageFileKind::Hardlink(b"etc/motd".to_vec()));
+        assert_eq!(at("/pipe").kind, ImageFileKind::Special);
+        assert_eq!(files.kept.into_values().collect::<Vec<_>>(), [b"hello"]);
+    }
+}
+
+/// A tar whose one name leads out of the image; the builder would refuse it.
+fn outside() -> Vec<u8> {
+    let mut header = tar::Header::new_gnu();
+    header.as_old_mut().name[..5].copy_from_slice(b"../x\0");
+    header.set_size(0);
+    header.set_cksum();
+    let mut tar = tar::Builder::new(Vec::new());
+    tar.append(&header, &b""[..]).unwrap();
+    tar.into_inner().unwrap()
+}
+
+#[test]
+fn a_layer_that_cannot_be_read_is_named() {
+    let (_guard, root) = folder();
+    let layout = Layout::open_or_create(root).unwrap();
+    let good = gz(&tar(&[(tar::EntryType::Regular, "etc/motd", "", b"hello")]));
+    for (why, bytes) in [
+        ("no tar", vec![7; 2000]),
+        ("cut", good[..good.len() - 20].to_vec()),
+        ("outside", outside()),
+    ] {
+        let manifest = manifest_of(&layout, &[bytes]);
+        let refused = layout.files(&manifest, &|_| true).unwrap_err();
+        assert!(matches!(refused, LayoutError::Unreadable { .. }), "{why}: {refused}");
+        assert!(!refused.hint().is_empty());
+    }
+    let manifest = manifest_of(&layout, &[good]);
+    let blob = layout.blob_path(&manifest.layers[0].digest);
+    fs::write(&blob, b"other").unwrap();
+    let refused = layout.files(&manifest, &|_| true).unwrap_err();
+    assert!(matches!(refused, LayoutError::BlobCorrupted { .. }), "{refused}");
+    fs::remove_file(&blob).unwrap();
+    let refused = layout.files(&manifest, &|_| true).unwrap_err();
+    assert!(matches!(refused, LayoutError::BlobMissing { .. }), "{refused}");
 }

@@ -10,6 +10,7 @@
 )]
 
 mod building;
+mod diff;
 mod interrupted;
 mod listing;
 mod machine;

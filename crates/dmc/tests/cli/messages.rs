@@ -82,7 +82,7 @@ fn help_lists_templates_groups_and_activities() {
     stage.template("mine", "packages = []");
     let told = stage.run_plain(&["--help"]);
     for part in [
-        "setup, update, lock, create, verify, test, load, why",
+        "setup, update, lock, create, verify, test, load, why, diff",
         "base     nginx",
         "base     mine",
         "LOG_dir",
