@@ -267,6 +267,11 @@ impl DebBuilder {
         self.fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str())
     }
 
+    /// Maintainer scripts and other files of the control archive that were added.
+    pub fn scripts(&self) -> impl Iterator<Item = &[u8]> {
+        self.scripts.iter().map(|(_, text)| text.as_slice())
+    }
+
     /// The control paragraph with one final newline.
     pub fn control(&self) -> String {
         let mut text = format!(

@@ -1,17 +1,22 @@
 //! OpenPGP keys that sign archives.
 //!
 //! Debian's archive keys certify with the primary key and sign with a subkey; other vendors sign
-//! with the primary key. Keys here are fresh in each run (Ed25519, made in milliseconds); they
-//! bear a creation time of 2020, so that tests may set their clock to any later time.
+//! with the primary key. Keys here are fresh in each run unless made to be fixed (Ed25519, made in
+//! milliseconds); they bear a creation time of 2020, so that tests may set their clock to any later
+//! time.
 
 use dmc_types::UnixTime;
+use openpgp::Packet;
 use openpgp::cert::{Cert, CertBuilder};
+use openpgp::packet::key::{Key4, PrimaryRole, SecretParts};
 use openpgp::packet::signature::SignatureBuilder;
+use openpgp::packet::{Key, UserID};
 use openpgp::policy::StandardPolicy;
 use openpgp::serialize::SerializeInto;
 use openpgp::serialize::stream::{Message, Signer};
 use openpgp::types::{HashAlgorithm, KeyFlags, SignatureType};
 use sequoia_openpgp as openpgp;
+use sha2::Digest as _;
 use std::io::Write;
 use std::time::{Duration, SystemTime};
 
@@ -65,6 +70,25 @@ impl SigningKey {
             .expect("a revocation");
         let (cert, _) = self.0.clone().insert_packets(revocation).expect("its own revocation");
         Self(cert)
+    }
+
+    /// A key that is the same in every run, made from its user's name: for inputs that are kept and
+    /// must still verify later.
+    pub fn fixed(user: &str) -> Self {
+        let secret = sha2::Sha256::digest(user.as_bytes());
+        let key = Key4::import_secret_ed25519(&secret, time(KEY_CREATED)).expect("32 bytes");
+        let key: Key<SecretParts, PrimaryRole> = key.into();
+        let mut signer = key.clone().into_keypair().expect("a key with its secret part");
+        let cert = Cert::from_packets(std::iter::once(Packet::SecretKey(key))).expect("a key");
+        let user = UserID::from(user);
+        let flags = KeyFlags::empty().set_certification().set_signing();
+        let binding = SignatureBuilder::new(SignatureType::PositiveCertification)
+            .set_signature_creation_time(time(KEY_CREATED))
+            .and_then(|builder| builder.set_key_flags(flags))
+            .and_then(|builder| user.bind(&mut signer, &cert, builder))
+            .expect("a binding");
+        let bound = cert.insert_packets([Packet::from(user), binding.into()]);
+        Self(bound.expect("its own binding").0)
     }
 
     fn builder(user: &str) -> CertBuilder<'static> {
@@ -200,6 +224,7 @@ mod tests {
         let subkey = SigningKey::with_subkey("c");
         let expiring = SigningKey::expiring("d", at + 100);
         let revoked = plain.revoked();
+        let fixed = SigningKey::fixed("e");
         assert_ne!(subkey.fingerprint(), subkey.signing_fingerprint());
         for (what, signers, known, now, wanted) in [
             ("one key", vec![&plain], vec![&plain], at, 1),
@@ -210,6 +235,7 @@ mod tests {
             ("a key before it expires", vec![&expiring], vec![&expiring], at, 1),
             ("a revoked key", vec![&plain], vec![&revoked], at, 0),
             ("a revoked key that signs", vec![&revoked], vec![&plain], at, 1),
+            ("a fixed key", vec![&fixed], vec![&SigningKey::fixed("e")], at, 1),
         ] {
             assert_eq!(good(&clear_sign(TEXT, &signers, at), &known, now), wanted, "{what}");
         }

@@ -32,7 +32,8 @@ pub(super) fn read(image: &Image) -> (Vec<String>, Vec<String>) {
     (sonames.into_iter().collect(), paths.into_iter().collect())
 }
 
-/// The bytes that are loaded, not written and not run.
+/// The bytes that are loaded, not written and not run: all together no more than the file has, as
+/// headers of a hostile file may name one range thousands of times.
 fn read_only<'a>(image: &Image<'a>) -> Vec<&'a [u8]> {
     let sections = usize::try_from(image.header.e_shoff)
         .ok()
@@ -53,14 +54,19 @@ fn read_only<'a>(image: &Image<'a>) -> Vec<&'a [u8]> {
         .filter_map(|section| slice(section.sh_offset, section.sh_size))
         .collect();
     if !sections.is_empty() {
-        return found;
+        return bounded(found, image.bytes.len());
     }
     let constant = |flags: u32| flags & (PF_R | PF_W | PF_X) == PF_R;
     let segments = image.segments.iter();
-    segments
+    let found = segments
         .filter(|segment| segment.p_type == PT_LOAD && constant(segment.p_flags))
-        .filter_map(|segment| slice(segment.p_offset, segment.p_filesz))
-        .collect()
+        .filter_map(|segment| slice(segment.p_offset, segment.p_filesz));
+    bounded(found.collect(), image.bytes.len())
+}
+
+fn bounded(ranges: Vec<&[u8]>, mut left: usize) -> Vec<&[u8]> {
+    let fits = |range: &&[u8]| left.checked_sub(range.len()).inspect(|rest| left = *rest).is_some();
+    ranges.into_iter().take_while(fits).collect()
 }
 
 fn scan(bytes: &[u8], sonames: &mut BTreeSet<String>, paths: &mut BTreeSet<String>) {
@@ -116,6 +122,13 @@ mod tests {
                 assert_eq!(facts.sonames, ["libevent-2.1.so.7", "libssl.so"], "{arch}");
             }
         }
+    }
+
+    #[test]
+    fn one_range_named_many_times_is_read_no_more_often_than_the_file_is_long() {
+        let file = [0; 100];
+        let ranges = |each: usize, count| bounded(vec![&file[..each]; count], file.len()).len();
+        assert_eq!((ranges(100, 9), ranges(40, 9), ranges(10, 9)), (1, 2, 9));
     }
 
     #[test]
