@@ -25,7 +25,7 @@ pub use elf::{dlopen, elf};
 pub use package::{ar, deb, tar};
 pub use release::release;
 pub use scripts::scripts;
-pub use settings::{conf, template};
+pub use settings::{conf, lock, template};
 pub use text::{deb822, relations, versions};
 
 /// One reader.
@@ -40,7 +40,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 12] = [
+pub const TARGETS: [Target; 13] = [
     Target { name: "deb822", run: deb822, seeds: text::deb822_seeds },
     Target { name: "release", run: release, seeds: release::seeds },
     Target { name: "relations", run: relations, seeds: text::relations_seeds },
@@ -51,6 +51,7 @@ pub const TARGETS: [Target; 12] = [
     Target { name: "elf", run: elf, seeds: elf::seeds },
     Target { name: "dlopen", run: dlopen, seeds: elf::dlopen_seeds },
     Target { name: "template", run: template, seeds: settings::template_seeds },
+    Target { name: "lock", run: lock, seeds: settings::lock_seeds },
     Target { name: "conf", run: conf, seeds: settings::conf_seeds },
     Target { name: "scripts", run: scripts, seeds: scripts::seeds },
 ];

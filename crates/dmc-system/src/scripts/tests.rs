@@ -102,6 +102,22 @@ fn what_cannot_be_followed_is_said() {
 }
 
 #[test]
+fn scripts_that_grow_as_they_run_stay_small() {
+    let doubling = format!("#!/bin/sh\nset -- a b\n{}", "set -- \"$@\" \"$@\"\n".repeat(40));
+    assert!(!report(&doubling).contains("cannot be followed"));
+    let long = "x".repeat(2000);
+    let looping = "for i in 1 2 3 4 5 6 7 8; do ".repeat(5);
+    let looping = format!("#!/bin/sh\n{looping} echo {long} {long} {}", "; done".repeat(5));
+    assert!(report(&looping).contains("cannot be followed"));
+}
+
+#[test]
+fn the_line_that_is_named_is_one_of_the_scripts() {
+    let script = "#!/bin/sh\ncat <<END && (\nnever ended";
+    assert!(report(script).contains("3!"), "{}", report(script));
+}
+
+#[test]
 fn a_wrong_grammar_is_refused() {
     for text in ["forms = 1", "[[done]]\nbecause = \"x\"\nforms = [\"\"]", "absent = [\"x\"]"] {
         assert!(Grammar::read("conf/scripts.toml", text).is_err(), "{text}");

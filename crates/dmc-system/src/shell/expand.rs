@@ -6,6 +6,8 @@ use std::rc::Rc;
 
 /// Longest value that is kept, in bytes; a longer one counts as unknown.
 const LONGEST: usize = 2048;
+/// Most words that a command comes to; of more, the first are kept and the next is unknown.
+const MOST: usize = 4096;
 
 /// The value of a word or variable; none where only a running system could tell.
 pub(super) type Value = Option<Rc<str>>;
@@ -15,6 +17,9 @@ impl Walker<'_> {
     pub(super) fn expand(&mut self, words: &[Word]) -> Vec<Value> {
         let mut values = Vec::new();
         for word in words {
+            if values.len() > MOST {
+                break;
+            }
             if let [Part::Variable(name)] = &*word.parts
                 && (name == "@" || name == "*")
             {
@@ -28,6 +33,10 @@ impl Walker<'_> {
                 }
                 other => values.push(other),
             }
+        }
+        if values.len() > MOST {
+            values.truncate(MOST);
+            values.push(None);
         }
         values
     }

@@ -14,6 +14,8 @@ mod word;
 
 pub(crate) use run::{Run, Scene, follow};
 
+use std::rc::Rc;
+
 /// Commands one after the other.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct List(Vec<Chain>);
@@ -49,7 +51,7 @@ enum Command {
     Case(Word, Vec<(Vec<Word>, List)>),
     Function {
         name: String,
-        body: List,
+        body: Rc<List>,
     },
     Group {
         body: List,

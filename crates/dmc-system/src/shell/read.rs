@@ -1,6 +1,7 @@
 //! Text to commands.
 
 use super::{Chain, Command, Joint, List, Pipeline, Simple, Word};
+use std::rc::Rc;
 
 /// Deepest nesting of commands that is read.
 const DEEPEST: usize = 40;
@@ -70,8 +71,11 @@ impl<'a> Reader<'a> {
     fn skip_heredoc(&mut self, end: &str, tabs: bool) {
         while self.at < self.text.len() {
             let line = self.rest().split('\n').next().unwrap_or_default();
-            self.at = (self.at + line.len() + 1).min(self.text.len());
-            self.line += 1;
+            self.at += line.len();
+            if self.at < self.text.len() {
+                self.at += 1;
+                self.line += 1;
+            }
             if (if tabs { line.trim_start_matches('\t') } else { line }) == end {
                 return;
             }
@@ -328,7 +332,8 @@ impl<'a> Reader<'a> {
             self.blank_lines();
             let body = self.nested(Self::command)?;
             let body = Pipeline { negated: false, commands: vec![body] };
-            return Ok(Command::Function { name, body: List(vec![vec![(Joint::First, body)]]) });
+            let body = Rc::new(List(vec![vec![(Joint::First, body)]]));
+            return Ok(Command::Function { name, body });
         }
         if self.at == start {
             return self.unreadable();

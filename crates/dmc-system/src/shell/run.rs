@@ -9,6 +9,8 @@ use std::rc::Rc;
 const LONGEST: usize = 1 << 20;
 /// Most commands that are walked through.
 const MOST: usize = 50_000;
+/// Most bytes of words for each of these; a command with more counts as several.
+const BYTES_A_STEP: usize = 2048;
 /// Deepest calls and branches.
 const DEEPEST: usize = 120;
 /// Most variables that are known at once.
@@ -194,7 +196,7 @@ impl Walker<'_> {
             Command::For { name, words, body } => self.each(name, words, body),
             Command::Case(word, arms) => self.case(word, arms),
             Command::Function { name, body } => {
-                self.functions.insert(name.clone(), Rc::new(body.clone()));
+                self.functions.insert(name.clone(), Rc::clone(body));
                 (Some(true), End::Open)
             }
             Command::Group { body, subshell: false } => self.list(body),
@@ -353,6 +355,7 @@ impl Walker<'_> {
 
     fn simple(&mut self, simple: &Simple) -> Outcome {
         let words = self.expand(&simple.words);
+        self.steps += words.iter().map(size).sum::<usize>() / BYTES_A_STEP;
         let mut status = condition::status(&words, self.scene.absent);
         for (name, word) in &simple.assignments {
             let value = self.value(word);
@@ -430,4 +433,9 @@ fn merge(variables: &mut Variables, other: &Variables) {
             *value = None;
         }
     }
+}
+
+/// What a value takes in memory, in bytes.
+fn size(value: &Value) -> usize {
+    64 + value.as_ref().map_or(0, |text| text.len())
 }
