@@ -35,6 +35,8 @@ pub enum Step {
     Prepare,
     /// Verify the releases and have their package indices for an architecture.
     Indices(Arch),
+    /// Show whose signatures count.
+    Keys,
     /// Look for tools that some activities use.
     Tools,
     /// Compare a template's images with the indices.
@@ -61,7 +63,7 @@ impl Step {
     /// The activity that the step belongs to.
     pub fn activity(&self) -> Activity {
         match self {
-            Self::Prepare | Self::Tools => Activity::Setup,
+            Self::Prepare | Self::Keys | Self::Tools => Activity::Setup,
             Self::Indices(_) | Self::Changes(_) => Activity::Update,
             Self::Image(..) | Self::Index(_) => Activity::Create,
             Self::Verify(..) => Activity::Verify,
@@ -83,6 +85,7 @@ impl Step {
             | Self::Test(name, _)
             | Self::Load(name, _) => Some(name),
             Self::Prepare
+            | Self::Keys
             | Self::Indices(_)
             | Self::Tools
             | Self::WriteLock
@@ -99,6 +102,7 @@ impl Step {
             | Self::Test(_, arch)
             | Self::Load(_, arch) => Some(*arch),
             Self::Prepare
+            | Self::Keys
             | Self::Tools
             | Self::Changes(_)
             | Self::Index(_)
@@ -113,6 +117,7 @@ impl Step {
         match self {
             Self::Prepare => "prepare store and configuration",
             Self::Indices(_) => "verify releases, read package indices",
+            Self::Keys => "show whose signatures count",
             Self::Tools => "look for optional tools",
             Self::Changes(_) => "say which packages changed",
             Self::Image(..) => "find the closure, write layer and manifest",
@@ -212,7 +217,7 @@ impl Plan {
             steps.extend(archs.iter().map(|arch| Step::Indices(*arch)));
         }
         if does(Activity::Setup) {
-            steps.push(Step::Tools);
+            steps.extend([Step::Keys, Step::Tools]);
         }
         if does(Activity::Update) {
             steps.extend(templates.iter().cloned().map(Step::Changes));

@@ -10,6 +10,7 @@ use crate::test::{self, TestResult};
 use crate::workshop::{Named, Workshop};
 use camino::Utf8PathBuf;
 use dmc_archive::ArchiveError;
+use dmc_archive::KeyInUse;
 use dmc_archive::release::News;
 use dmc_types::{Arch, TemplateName};
 use dmc_verify::Report;
@@ -37,6 +38,8 @@ pub enum Outcome {
         /// The releases that vouch for them.
         releases: Vec<ReleaseLine>,
     },
+    /// Whose signatures count, and for which suites.
+    Keys(Vec<KeyInUse>),
     /// Which tools are there.
     Tools(Vec<Tool>),
     /// How a template's images stand to the indices.
@@ -214,7 +217,9 @@ impl Run<'_> {
         let archs = self.workshop.settings.conf.archs.clone();
         let needs: Vec<Step> = match step {
             Step::Image(_, arch) => vec![Step::Indices(*arch)],
-            Step::Changes(_) | Step::Choose(_) => archs.into_iter().map(Step::Indices).collect(),
+            Step::Keys | Step::Changes(_) | Step::Choose(_) => {
+                archs.into_iter().map(Step::Indices).collect()
+            }
             Step::Index(template) => {
                 archs.into_iter().map(|arch| Step::Image(template.clone(), arch)).collect()
             }
@@ -235,6 +240,7 @@ impl Run<'_> {
         match step {
             Step::Prepare => self.prepare(),
             Step::Indices(arch) => self.indices(*arch).await,
+            Step::Keys => Ok(Outcome::Keys(self.workshop.metadata.keys().await?)),
             Step::Tools => Ok(Outcome::Tools(tools())),
             Step::Changes(template) => Ok(Outcome::Changes(self.workshop.changes(template).await?)),
             Step::Image(template, arch) => self.image(step, template, *arch).await,

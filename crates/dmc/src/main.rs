@@ -11,6 +11,7 @@ mod error;
 mod folders;
 mod help;
 mod interrupt;
+mod keys;
 mod list;
 mod lock;
 mod logging;

@@ -1,6 +1,7 @@
 //! What a run tells: results on stdout, everything else on stderr.
 
 use crate::error::{CommandError, FAILED, USAGE};
+use crate::keys;
 use crate::lock;
 use crate::progress::Bars;
 use crate::{update, verify};
@@ -88,6 +89,7 @@ impl Report {
                 }
             }
             Outcome::Indices { packages, releases } => self.indices(step, *packages, releases),
+            Outcome::Keys(keys) => self.results(keys::lines(keys)),
             Outcome::Tools(tools) => {
                 for tool in tools {
                     let found = if tool.found { "found" } else { "missing" };

@@ -58,6 +58,8 @@ pub struct FakeSuite {
     pub indices: Vec<Compression>,
     /// Whether there is `Contents-ARCH.gz`.
     pub contents: bool,
+    /// `Signed-By`: fingerprints of the keys that may sign the next release.
+    pub successors: Vec<String>,
     /// Who signs. Without keys `InRelease` is there, but unsigned.
     pub keys: Vec<SigningKey>,
     /// The packages, each with its component.
@@ -83,6 +85,7 @@ impl FakeSuite {
             hashes: Hashes::Sha256,
             indices: vec![Compression::Gz, Compression::Xz],
             contents: true,
+            successors: Vec::new(),
             keys: Vec::new(),
             debs: Vec::new(),
         }
@@ -183,6 +186,13 @@ impl FakeArchive {
     /// Removes every file whose path contains this.
     pub fn remove_all(&mut self, part: &str) {
         self.files.retain(|path, _| !path.contains(part));
+    }
+
+    /// The same files, all below another folder.
+    #[must_use]
+    pub fn below(self, folder: &str) -> Self {
+        let files = self.files.into_iter();
+        Self { files: files.map(|(path, bytes)| (format!("{folder}/{path}"), bytes)).collect() }
     }
 
     /// Writes all files below a folder, for `file://`.

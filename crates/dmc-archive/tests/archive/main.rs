@@ -11,6 +11,7 @@
 
 mod indices;
 mod packages;
+mod past;
 mod releases;
 mod stage;
 mod store;

@@ -1,6 +1,6 @@
 //! Building, and what is said of it.
 
-use crate::stage::{HONEST, Stage, masked, suites};
+use crate::stage::{HONEST, KEY, KEYRING, Stage, masked, suites};
 use dmc_testkit::{DebBuilder, FakeArchive, Fault};
 use std::fmt::Write as _;
 use std::fs;
@@ -142,6 +142,11 @@ fn setup_prepares_store_and_configuration_and_names_tools() {
     {
         assert!(told.stderr.contains(part), "no `{part}` in:\n{}", told.stderr);
     }
+    let key = format!("{} archive, in /{KEYRING}: signs trixie (new", KEY.fingerprint());
+    assert!(told.stdout.contains(&key), "{}", told.stdout);
+    let told = stage.run(&["setup", "--json"]).good();
+    let pinned = "{\"pinned\":true,\"suite\":\"trixie-security\"}";
+    assert!(told.stdout.contains(pinned), "{}", told.stdout);
     let conf = fs::read_to_string(stage.path("home/.config/dmc/dmc.conf")).unwrap();
     assert!(conf.lines().all(|line| line.is_empty() || line.starts_with('#')));
     stage.write("home/.config/dmc/dmc.conf", b"archs = [\"arm64\"]\n");

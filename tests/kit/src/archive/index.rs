@@ -105,6 +105,9 @@ fn release(suite: &FakeSuite, listed: &Files) -> String {
     if suite.by_hash {
         field("Acquire-By-Hash", "yes");
     }
+    if !suite.successors.is_empty() {
+        field("Signed-By", &suite.successors.join(","));
+    }
     field("No-Support-for-Architecture-all", "Packages");
     field("Architectures", &format!("all {}", architectures.join(" ")));
     field("Components", suite.components_field.as_ref().unwrap_or(&components));
