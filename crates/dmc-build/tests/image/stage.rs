@@ -71,7 +71,8 @@ impl Stage {
         let ours = format!(
             "{conf}\n[vendor.debian]\nkeyrings = [\"test\"]\nmachine_keyrings = []\n\
              [vendor.debian.archives]\nmain = \"{url}\"\nsecurity = \"{url}\"\n\
-             [vendor.debian.floors]\ntrixie = \"\"\nbookworm = \"\"\n"
+             {}",
+            no_floors()
         );
         let shipped = fs::read(repository().join("conf/dmc.conf")).unwrap();
         let layers = [
@@ -123,6 +124,14 @@ impl Stage {
         all.retain(|path| path.as_str().contains(part));
         all
     }
+}
+
+/// What takes the shipped floors back: the suites here are of [`EPOCH`].
+fn no_floors() -> String {
+    let floors = ["bookworm", "trixie"].map(|dist| {
+        ["", "-updates", "-security"].map(|pocket| format!("{dist}{pocket} = \"\"\n")).concat()
+    });
+    format!("[vendor.debian.floors]\n{}", floors.concat())
 }
 
 /// The honest archive with another main suite.

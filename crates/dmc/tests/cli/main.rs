@@ -18,3 +18,4 @@ mod messages;
 mod same;
 mod stage;
 mod testing;
+mod time;
