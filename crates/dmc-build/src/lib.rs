@@ -45,7 +45,7 @@ pub use extensions::{ExtensionCost, ExtensionCosts};
 pub use image::ImageSummary;
 pub use inputs::{Input, OUTPUT, template_digest};
 pub use load::Engine;
-pub use lock::{Drift, LockFailure, LockUpdate, LockedImages, read_lock};
+pub use lock::{Drift, LockFailure, LockUpdate, LockedImages, floors, read_lock};
 pub use plan::{Activity, NoTask, Plan, Selection, Step};
 pub use record::{FileRecord, ImageRecord, PackageRecord};
 pub use run::{Extras, Outcome, ReleaseLine, Tool, Watch, run};

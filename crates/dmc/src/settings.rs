@@ -5,6 +5,7 @@ use crate::embedded;
 use crate::error::{CommandError, FAILED, USAGE};
 use crate::logging::{self, Logging};
 use camino::{Utf8Path, Utf8PathBuf};
+use dmc_archive::Floor;
 use dmc_build::{Engine, Extras, LockFailure, Selection, Settings, read_lock};
 use dmc_image::Compression;
 use dmc_lock::Lock;
@@ -89,6 +90,8 @@ pub(crate) fn settings(args: &Args, env: &Environment) -> Result<Settings, Comma
     if let (Some(lock), None) = (&locked, &args.dist) {
         conf.dist.clone_from(&lock.dist);
     }
+    // A build that is held to a lock reads no release.
+    let floors = if args.locked { Vec::new() } else { floors(&lock_file)? };
     let (asked, snapshot) = snapshot(&conf.dist, env)?;
     let dist = conf.dist(asked).map_err(|error| usage(&error).hint_of(error.hint()))?;
     // A distribution goes by its codename from here on, so that `unstable` and `sid` are one.
@@ -125,7 +128,7 @@ pub(crate) fn settings(args: &Args, env: &Environment) -> Result<Settings, Comma
         variant: dmc_build::Variant { small: args.small },
         accept_rollback: args.accept_rollback.iter().cloned().collect(),
         accept_keys: args.accept_key.iter().cloned().collect(),
-        floors: Vec::new(),
+        floors,
         snapshot,
         conf,
     })
@@ -152,6 +155,13 @@ fn lock(file: &Utf8Path) -> Result<Lock, CommandError> {
     let missing = || LockFailure::Missing { path: file.to_owned() };
     let read = read_lock(file).and_then(|lock| lock.ok_or_else(missing));
     read.map_err(|error| CommandError::from_library(USAGE, &error, error.hint()))
+}
+
+/// What a lock that is there says of the releases to come.
+fn floors(file: &Utf8Path) -> Result<Vec<Floor>, CommandError> {
+    let lock =
+        read_lock(file).map_err(|error| CommandError::from_library(USAGE, &error, error.hint()))?;
+    Ok(lock.map(|lock| dmc_build::floors(&lock, file.as_str())).unwrap_or_default())
 }
 
 /// The rules of the folder that the configuration names, else the shipped ones.

@@ -8,12 +8,14 @@
 
 mod drift;
 mod file;
+mod floors;
 mod make;
 mod prove;
 mod rows;
 
 pub use drift::Drift;
 pub use file::{LockFailure, read_lock};
+pub use floors::floors;
 pub use make::{LockUpdate, LockedImages};
 
 use crate::error::BuildError;

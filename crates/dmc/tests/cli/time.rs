@@ -99,3 +99,26 @@ fn a_key_is_accepted_by_its_whole_fingerprint() {
     let spaced = format!("{} {}", &spaced[..20], &spaced[20..]);
     stage.run(&["update", "-A", "amd64", "--accept-key", &spaced]).good();
 }
+
+#[test]
+fn a_lock_is_the_memory_of_a_fresh_store() {
+    let stage = Stage::new();
+    let lock = |name: &str| stage.run(&["lock", "-t", "nginx", "--lock", name]).good();
+    lock("dmc.lock");
+    stage.run(&["update", "-A", "amd64", "--store", "empty"]).good();
+    let signer = KEY.fingerprint();
+    let text = std::fs::read_to_string(stage.path("work/dmc.lock")).unwrap();
+    assert!(text.contains(&signer), "{text}");
+    let year = &ago(0)[..4];
+    for (why, from, to, part) in [
+        ("a later date", &*format!("date = {year}"), "date = 2100", "dmc.lock says 2100"),
+        ("another signer", &signer, &"AB".repeat(20), "in dmc.lock by"),
+    ] {
+        assert!(text.contains(from), "{why}: {text}");
+        stage.write("work/dmc.lock", text.replace(from, to).as_bytes());
+        stage.run(&["-t", "nginx", "--store", why]).failed(1, &["suite `trixie`", part]);
+        stage.run(&["-t", "nginx", "--lock", "none.lock", "--store", why]).good();
+    }
+    stage.write("work/dmc.lock", b"half a lo");
+    stage.run(&["-t", "nginx"]).failed(2, &["`dmc.lock` is no lock", "put it away"]);
+}
