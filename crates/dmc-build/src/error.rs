@@ -10,7 +10,6 @@ use dmc_elf::WalkError;
 use dmc_image::LayoutError;
 use dmc_image::archive::ArchiveError as ExportError;
 use dmc_image::layout::TagError;
-use dmc_lock::LockError;
 use dmc_solve::Unsolvable;
 use dmc_system::GrammarError;
 use dmc_template::{ConfError, PackagePattern, RuleError, TemplateError, TextError};
@@ -304,14 +303,6 @@ pub enum BuildError {
         /// What its configuration says.
         machine: String,
     },
-    /// A file that was taken for a lock.
-    #[error("`{path}` is not a lock")]
-    NotALock {
-        /// The file.
-        path: Utf8PathBuf,
-        /// What is wrong with it.
-        source: LockError,
-    },
     /// The record of an image is missing or cannot be read.
     #[error("the record `{path}` of an image cannot be read")]
     Record {
@@ -438,9 +429,6 @@ impl BuildError {
                     || format!("it has {}; a digest is sha256: and 64 digits", some.join(", ")),
                     |near| format!("did you mean `{near}`?"),
                 ))
-            }
-            Self::NotALock { .. } => {
-                Some("name a lock that `dmc lock` wrote, or an image".to_owned())
             }
             Self::Record { .. } => Some("build the image again; that writes its record".to_owned()),
             Self::WriteRecord { .. } => Some(

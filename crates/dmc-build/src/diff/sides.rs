@@ -2,14 +2,15 @@
 
 use super::{Held, Holding};
 use crate::error::BuildError;
+use crate::lock::read_lock;
 use crate::record::ImageRecord;
 use crate::workshop::Workshop;
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 use dmc_deb::deb822;
+use dmc_image::Layout;
 use dmc_image::layout::ImageFiles;
 use dmc_image::oci::{Descriptor, Index, Manifest};
-use dmc_image::{Layout, LayoutError};
-use dmc_lock::{Lock, LockedPackage};
+use dmc_lock::LockedPackage;
 use dmc_types::{Arch, Checksum, ImagePath, PackageName, Sha256};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -149,13 +150,7 @@ fn installed(files: &ImageFiles) -> BTreeMap<PackageName, Held> {
 }
 
 fn lock(path: &Utf8Path) -> Result<Vec<Holding>, BuildError> {
-    let bytes = fs::read(path).map_err(|source| LayoutError::Io {
-        verb: "read",
-        path: path.to_owned(),
-        source,
-    })?;
-    let lock = Lock::parse(&bytes)
-        .map_err(|source| BuildError::NotALock { path: Utf8PathBuf::from(path), source })?;
+    let Some(lock) = read_lock(path)? else { return Ok(Vec::new()) };
     let holding = |(template, arch)| {
         let packages = lock.image(&template, arch).unwrap_or_default();
         let held = |row: &LockedPackage| Held {

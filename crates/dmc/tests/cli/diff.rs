@@ -132,7 +132,7 @@ fn words_that_name_nothing_are_told_with_what_there_is() {
     stage.run(&["diff", &absent, "nginx"]).failed(1, &["names no image", "nginx:1.26.3"]);
     stage.run(&["diff", "nginx"]).failed(2, &["two images or locks", "dmc diff"]);
     stage.write("work/broken.lock", b"nothing");
-    stage.run(&["diff", "nginx", "broken.lock"]).failed(1, &["`broken.lock` is not a lock"]);
+    stage.run(&["diff", "nginx", "broken.lock"]).failed(1, &["`broken.lock` is no lock"]);
 }
 
 /// A lock of nginx with these versions.
