@@ -7,6 +7,7 @@
 
 use crate::version::Version;
 use std::collections::BTreeSet;
+use std::fmt;
 
 /// One entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,13 +40,27 @@ pub fn entries(text: &str) -> impl Iterator<Item = Entry<'_>> {
     })
 }
 
-/// The numbers `CVE-YEAR-NUMBER` in a text, sorted.
-pub fn cves(text: &str) -> BTreeSet<String> {
+/// A number of the list of known weaknesses, `CVE-YEAR-NUMBER`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cve {
+    year: u16,
+    number: u64,
+}
+
+impl fmt::Display for Cve {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CVE-{:04}-{:04}", self.year, self.number)
+    }
+}
+
+/// The weaknesses that a text names.
+pub fn cves(text: &str) -> BTreeSet<Cve> {
     let found = text.match_indices("CVE-").filter_map(|(at, mark)| {
         let (year, rest) = digits(&text[at + mark.len()..]);
         let (number, _) = digits(rest.strip_prefix('-')?);
         let plausible = year.len() == 4 && (4..=19).contains(&number.len());
-        plausible.then(|| format!("CVE-{year}-{number}"))
+        plausible.then_some(())?;
+        Some(Cve { year: year.parse().ok()?, number: number.parse().ok()? })
     });
     found.collect()
 }
@@ -98,7 +113,7 @@ mod tests {
     const TEXT: &str = "\
 nginx (1.26.3-3+deb13u1) trixie-security; urgency=medium
 
-  * Fix CVE-2025-12345 and CVE-2025-23419, (Closes: #1)
+  * Fix CVE-2025-12345 and CVE-2025-9876, (Closes: #1)
     - not-CVE-20-1
 
  -- A B <a@b.example>  Sat, 01 Nov 2025 10:00:00 +0100
@@ -124,8 +139,8 @@ mode: debian-changelog
         assert_eq!(first.date, Some("Sat, 01 Nov 2025 10:00:00 +0100"));
         assert!(first.text.starts_with("  * Fix") && first.text.ends_with("not-CVE-20-1"));
         assert_eq!(
-            cves(first.text).into_iter().collect::<Vec<_>>(),
-            ["CVE-2025-12345", "CVE-2025-23419"]
+            cves(first.text).iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["CVE-2025-9876", "CVE-2025-12345"]
         );
         assert_eq!(all[1].date, None);
         assert!(all[1].text.contains("Three."), "a heading that is none is text");

@@ -162,7 +162,6 @@ fn write_source(text: &mut String, change: &SourceChange) {
         text.push_str(", taken back");
     }
     if !cves.is_empty() {
-        let cves: Vec<&str> = cves.iter().map(String::as_str).collect();
         let _ = write!(text, ": {}", cves.join(", "));
     }
     text.push('\n');

@@ -8,7 +8,7 @@ use super::{Held, Holding, Pair};
 use crate::error::BuildError;
 use crate::workshop::Workshop;
 use dmc_archive::{ArchiveError, Store};
-use dmc_deb::changelog::{cves, entries};
+use dmc_deb::changelog::{Cve, cves, entries};
 use dmc_deb::deb822::Paragraph;
 use dmc_deb::version::Version;
 use dmc_types::{EntryKind, ImagePath, PackageFacts, PackageName, Sha256};
@@ -36,8 +36,8 @@ pub struct SourceChange {
     pub back: bool,
     /// Entries of the versions that the one side has and the other has not, the newest first.
     pub entries: Vec<ChangelogEntry>,
-    /// Numbers of weaknesses that these entries mention.
-    pub cves: BTreeSet<String>,
+    /// Numbers of weaknesses that these entries name, in their order.
+    pub cves: Vec<String>,
     /// Why entries are missing, where some are.
     pub missing: Option<NoChangelog>,
 }
@@ -92,7 +92,8 @@ impl Workshop {
             let side = if back { old } else { new };
             let text = self.changelog(&names, side)?;
             let (entries, missing) = between(text, &older, &newer);
-            let cves = entries.iter().flat_map(|entry| cves(&entry.text)).collect();
+            let cves: BTreeSet<Cve> = entries.iter().flat_map(|entry| cves(&entry.text)).collect();
+            let cves = cves.iter().map(ToString::to_string).collect();
             let packages = names.into_iter().cloned().collect();
             let (from, to) = if back { (newer, older) } else { (older, newer) };
             changes.push(SourceChange { source, from, to, packages, back, entries, cves, missing });
