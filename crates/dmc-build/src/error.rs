@@ -277,6 +277,22 @@ pub enum BuildError {
     /// The run ended before the tests did.
     #[error("the tests were broken off")]
     TestsStopped,
+    /// Everything would be removed.
+    #[error("there is no image layout in `{out}` and no lock: nothing refers to anything")]
+    NothingRefers {
+        /// Where no layout is.
+        out: Utf8PathBuf,
+    },
+    /// A package that an image or a lock refers to is not in the archive any more.
+    #[error("the archive does not have that {package} for {arch} any more (sha256:{deb})")]
+    Superseded {
+        /// The package.
+        package: PackageName,
+        /// The architecture.
+        arch: Arch,
+        /// Digest of the .deb.
+        deb: Sha256,
+    },
     /// There is no such image in the layout.
     #[error("there is no image of template {template} for {arch} in `{out}`")]
     NoImage {
@@ -358,6 +374,7 @@ impl BuildError {
                 | Self::Conf(_)
                 | Self::Rule(_)
                 | Self::NoTask(_)
+                | Self::NothingRefers { .. }
                 | Self::Address { .. }
         )
     }

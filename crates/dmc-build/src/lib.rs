@@ -10,6 +10,7 @@
 //! package gives an unchanged digest, on every machine.
 
 mod assemble;
+mod care;
 mod changes;
 mod config;
 mod contents;
@@ -36,6 +37,7 @@ mod why;
 mod workshop;
 
 pub use assemble::AssembleError;
+pub use care::{Amount, Checkup, Cleaned, Cure, Finding, Gone};
 pub use changes::{Change, Outdated, Standing, State};
 pub use diff::{
     ChangelogEntry, Compared, Difference, Held, NoChangelog, Pair, SourceChange, Totals,

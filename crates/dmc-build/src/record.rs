@@ -109,7 +109,8 @@ impl ImageRecord {
     /// The folder of records in a layout.
     pub(crate) const FOLDER: &str = "dmc";
 
-    fn path(layout: &Layout, manifest: &Sha256) -> Utf8PathBuf {
+    /// Where the record of the image with this manifest is.
+    pub(crate) fn path(layout: &Layout, manifest: &Sha256) -> Utf8PathBuf {
         layout.root().join(Self::FOLDER).join(format!("{manifest}.json"))
     }
 

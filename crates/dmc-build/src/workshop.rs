@@ -143,11 +143,8 @@ impl Workshop {
     ) -> Result<Named, BuildError> {
         self.check_skew(template, images)?;
         let layout = self.layout()?;
-        let newest = images.iter().max_by_key(|image| image.created);
-        let annotations = newest.map(|image| image.annotations().clone()).unwrap_or_default();
+        let index = Self::write_index(&layout, images)?;
         let tags = images.first().map(|image| image.tags.clone()).unwrap_or_default();
-        let manifests = images.iter().map(|image| image.manifest.clone()).collect();
-        let index = layout.write_index(manifests, annotations)?;
         let host = self.settings.conf.host.as_deref().unwrap_or("localhost");
         let mut references = Vec::new();
         for tag in &tags {
@@ -159,6 +156,17 @@ impl Workshop {
             index,
             references: tags.iter().map(|tag| format!("{template}:{tag}")).collect(),
         })
+    }
+
+    /// The index of these images, without a name yet.
+    pub(crate) fn write_index(
+        layout: &Layout,
+        images: &[ImageSummary],
+    ) -> Result<Descriptor, BuildError> {
+        let newest = images.iter().max_by_key(|image| image.created);
+        let annotations = newest.map(|image| image.annotations().clone()).unwrap_or_default();
+        let manifests = images.iter().map(|image| image.manifest.clone()).collect();
+        Ok(layout.write_index(manifests, annotations)?)
     }
 
     fn check_skew(

@@ -7,6 +7,7 @@ use camino::Utf8PathBuf;
 use clap::{Parser, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use dmc_types::Suite;
+use std::time::Duration;
 
 /// Debian micro containers: the smallest useful OCI images from signed Debian packages.
 #[derive(Debug, Clone, Parser)]
@@ -135,6 +136,14 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FINGERPRINT", value_delimiter = ',', value_parser = fingerprint)]
     pub(crate) accept_key: Vec<String>,
 
+    /// For clean: of what nobody refers to, only what was not used for so long, such as 30d.
+    #[arg(long, value_name = "AGE", value_parser = crate::amounts::age)]
+    pub(crate) older_than: Option<Duration>,
+
+    /// For clean: the least recently used, until the store is no larger than this, such as 2G.
+    #[arg(long, value_name = "SIZE", value_parser = crate::amounts::size)]
+    pub(crate) max_size: Option<u64>,
+
     /// Container engine for load and test.
     #[arg(long, value_name = "ENGINE")]
     pub(crate) engine: Option<EngineChoice>,
@@ -195,6 +204,10 @@ pub(crate) enum Activity {
     Why,
     /// Say what differs between two images or locks, with the changelogs between them.
     Diff,
+    /// Remove what neither an image nor a lock refers to; -l lists it.
+    Clean,
+    /// Read store and layout again, and repair what is damaged; -l only looks.
+    Check,
 }
 
 /// As the archive spells it, from however it is written.
@@ -223,7 +236,7 @@ impl Activity {
             Self::Verify => Some(dmc_build::Activity::Verify),
             Self::Test => Some(dmc_build::Activity::Test),
             Self::Load => Some(dmc_build::Activity::Load),
-            Self::Why | Self::Diff => None,
+            Self::Why | Self::Diff | Self::Clean | Self::Check => None,
         }
     }
 }

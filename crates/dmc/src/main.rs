@@ -4,7 +4,10 @@
 //! `dmc-build` does the work; `report` prints what comes out. Results go to stdout, all else to
 //! stderr. Exit codes: 0 done, 1 something failed, 2 the request cannot be understood.
 
+mod amounts;
 mod args;
+mod check;
+mod clean;
 mod diff;
 mod embedded;
 mod error;
@@ -68,6 +71,8 @@ fn act(args: &Args, env: &Environment, bars: &Bars) -> Result<u8, CommandError> 
     }
     start_threads(settings.conf.jobs)?;
     match settings::request(args, &settings)? {
+        Request::Clean => clean::answer(args, settings, bars),
+        Request::Check => check::answer(args, settings, bars),
         Request::Why { template, path } => why::answer(args, settings, &template, &path, bars),
         Request::Diff { old, new } => diff::answer(args, settings, (&old, &new), bars),
         Request::Tasks(activities) => {

@@ -274,6 +274,10 @@ pub(crate) enum Request {
         /// What names the new side.
         new: String,
     },
+    /// Store and layout are thinned out.
+    Clean,
+    /// Store and layout are read again.
+    Check,
 }
 
 /// Works out the activities from `-a` and from the words, and what the words add to them.
@@ -297,6 +301,9 @@ pub(crate) fn request(args: &Args, settings: &Settings) -> Result<Request, Comma
             _ => Err(CommandError::usage("diff asks for two images or locks")
                 .hint("dmc diff nginx:1.26.3 nginx:latest")),
         };
+    }
+    if let Some(care) = care(args, &activities)? {
+        return Ok(care);
     }
     if activities.is_empty() {
         if args.templates.is_empty() && args.groups.is_empty() {
@@ -353,6 +360,41 @@ pub(crate) fn locked_templates(settings: &Settings) -> Result<Vec<TemplateName>,
         }
     }
     Ok(lock.templates.into_keys().collect())
+}
+
+/// Clean and check are about all of store and layout, and each goes alone.
+fn care(args: &Args, activities: &[Activity]) -> Result<Option<Request>, CommandError> {
+    let (name, request) = if activities.contains(&Activity::Clean) {
+        ("clean", Request::Clean)
+    } else if args.older_than.is_some() || args.max_size.is_some() {
+        return Err(CommandError::usage("--older-than and --max-size are for clean")
+            .hint("dmc clean --older-than 30d"));
+    } else if activities.contains(&Activity::Check) {
+        ("check", Request::Check)
+    } else {
+        return Ok(None);
+    };
+    if activities.len() > 1 {
+        return Err(CommandError::usage(format!("{name} goes alone"))
+            .hint(format!("run `dmc {name}` before or after the rest")));
+    }
+    if !args.templates.is_empty() || !args.groups.is_empty() {
+        return Err(CommandError::usage(format!("{name} is about all of store and layout"))
+            .hint("leave out -t and -g"));
+    }
+    Ok(Some(request))
+}
+
+/// The lock that keeps packages: the one that is named, else the usual one where it is there.
+pub(crate) fn lock_if_there(
+    args: &Args,
+    settings: &Settings,
+) -> Result<Option<Lock>, CommandError> {
+    if args.lock.is_some() {
+        return lock(&settings.lock_file).map(Some);
+    }
+    read_lock(&settings.lock_file)
+        .map_err(|error| CommandError::from_library(USAGE, &error, error.hint()))
 }
 
 fn why(args: &Args, settings: &Settings, rest: &[&String]) -> Result<Request, CommandError> {

@@ -1,7 +1,7 @@
 //! Which file of an index to fetch, and its way into the compiled form.
 
 use super::compile::{self, CompileError};
-use super::{IndexError, PackageIndex};
+use super::{IndexError, PackageIndex, format};
 use crate::store::{Shelf, Store, StoreError};
 use camino::Utf8Path;
 use dmc_deb::release::{IndexFile, Release};
@@ -77,6 +77,9 @@ pub(crate) fn compiled(
         let Some(file) = store.open_file(Shelf::Compiled, &name)? else { continue };
         match PackageIndex::open(&file, &store.path(Shelf::Compiled, &name)) {
             Ok(index) => return Ok(Some(index)),
+            Err(_) if format::is_of_another_version(&file) => {
+                tracing::debug!(%name, "a compiled index of another format is made again");
+            }
             Err(damaged) => store.discard(Shelf::Compiled, &name, &damaged.to_string()),
         }
     }

@@ -13,6 +13,8 @@
 //! What a search looks at is checked when the file is opened, a row when it is read.
 
 use serde::{Deserialize, Serialize};
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 
 pub(super) const MAGIC: &[u8; 8] = b"dmcindex";
 /// Raised whenever the meaning of its bytes changes.
@@ -91,6 +93,13 @@ impl Header {
         let whole = found.file_length()? == file.len() as u64;
         (whole && found.to_bytes() == *header).then_some(found)
     }
+}
+
+/// Whether a file is a compiled index, but not of the version that is read here.
+pub(super) fn is_of_another_version(file: &File) -> bool {
+    let mut head = [0; 12];
+    let read = file.read_exact_at(&mut head, 0).is_ok();
+    read && head.starts_with(MAGIC) && word(&head, 8) != Some(VERSION)
 }
 
 pub(super) fn word(bytes: &[u8], at: usize) -> Option<u32> {

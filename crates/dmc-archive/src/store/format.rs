@@ -58,7 +58,7 @@ impl Store {
         for (shelf, version) in CURRENT.iter().filter(|one| older(one)) {
             let was = formats.get(shelf.name()).copied().unwrap_or(0);
             tracing::info!(
-                "the store's {} are of an older dmc (format {was}, now {version}): they are made again",
+                "the store's `{}` have an older format ({was}, now {version}) and are made again",
                 shelf.name()
             );
             emptied &= self.empty(*shelf);

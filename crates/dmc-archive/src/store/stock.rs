@@ -3,6 +3,7 @@
 //! Only plain files with names that dmc gives are listed. A link is never followed: a shelf that is
 //! one is passed over, and so is whatever else somebody put between the objects.
 
+use super::objects::ACCEPTED;
 use super::{NEW, Shelf, Store, StoreError};
 use camino::Utf8PathBuf;
 use dmc_types::Sha256;
@@ -27,6 +28,11 @@ impl Object {
     /// The digest or key that it is named by; none for releases and what is not complete.
     pub fn digest(&self) -> Option<Sha256> {
         self.name.strip_suffix(".deb").unwrap_or(&self.name).parse().ok()
+    }
+
+    /// Whether it is what is remembered of a release.
+    pub fn is_memory(&self) -> bool {
+        self.shelf == Shelf::Releases && self.name.ends_with(ACCEPTED)
     }
 
     /// Whether it was never finished.
@@ -60,6 +66,17 @@ impl Store {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Removes an object that nobody has used since it was listed; says whether it did.
+    pub fn remove_unused(&self, object: &Object) -> Result<bool, StoreError> {
+        let path = self.path_of(object);
+        let used = fs::symlink_metadata(&path).and_then(|data| data.modified());
+        if used.is_ok_and(|used| used == object.used) {
+            self.remove(object)?;
+            return Ok(true);
+        }
+        Ok(false)
     }
 
     pub(super) fn shelf(&self, at: Shelf) -> Result<Vec<Object>, StoreError> {
@@ -114,6 +131,7 @@ impl Shelf {
 mod tests {
     use super::super::tests::empty;
     use super::*;
+    use std::time::Duration;
 
     #[test]
     fn only_what_dmc_made_is_listed_and_no_link_is_followed() {
@@ -137,7 +155,11 @@ mod tests {
         let names: Vec<&str> = objects.iter().map(|object| &*object.name).collect();
         assert_eq!(names, [format!("{hex}.deb")]);
         assert_eq!((objects[0].size, objects[0].digest()), (5, hex.parse().ok()));
-        store.remove(&objects[0]).unwrap();
+        let used_since =
+            Object { used: objects[0].used + Duration::from_secs(1), ..objects[0].clone() };
+        assert!(!store.remove_unused(&used_since).unwrap());
+        assert!(store.remove_unused(&objects[0]).unwrap());
+        assert!(!store.remove_unused(&objects[0]).unwrap());
         store.remove(&objects[0]).unwrap();
         assert!(store.objects().unwrap().is_empty());
         assert!(store.read_only().remove(&objects[0]).is_err());

@@ -75,6 +75,14 @@ impl BuildError {
             Self::NoEngine => Some(
                 "install podman or docker, start it, or name the one to use by --engine".to_owned(),
             ),
+            Self::NothingRefers { .. } => Some(
+                "name the layout by --out, or say what may go all the same: --older-than 1d"
+                    .to_owned(),
+            ),
+            Self::Superseded { .. } => Some(
+                "name a mirror that has it (-M), or build the image again from what there is now"
+                    .to_owned(),
+            ),
             Self::NoImage { template, arch, .. } => {
                 Some(format!("build it first: dmc -t {template} -A {arch}"))
             }

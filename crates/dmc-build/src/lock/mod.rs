@@ -22,7 +22,7 @@ use crate::error::BuildError;
 use crate::inputs::{OUTPUT, template_digest};
 use crate::known::Releases;
 use crate::workshop::Workshop;
-use dmc_archive::{Candidate, Packages};
+use dmc_archive::{ArchiveError, Candidate, Packages};
 use dmc_lock::{Lock, LockedPackage, LockedTemplate, PackageKey};
 use dmc_template::Template;
 use dmc_types::{Arch, PackageName, Sha256, TemplateName};
@@ -55,6 +55,28 @@ impl Workshop {
         let rows = self.held(lock, template, arch)?;
         let debs = rows::debs(lock, rows).map_err(|why| self.drift(why))?;
         Ok(Arc::new(self.archive.locked(arch, &debs).await?))
+    }
+
+    /// One package of a lock alone, fetched where the store does not have it; none where the lock
+    /// does not have it either.
+    pub(crate) async fn package_of(
+        &self,
+        lock: &Lock,
+        arch: Arch,
+        deb: &Sha256,
+    ) -> Result<Option<Arc<Packages>>, BuildError> {
+        let store = self.archive.store();
+        let mut rows = BTreeMap::new();
+        for (key, row) in lock.packages.get(&arch).into_iter().flatten() {
+            if store.key(&row.checksum).map_err(ArchiveError::from)? == Some(*deb) {
+                rows.insert(key, row);
+            }
+        }
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        let debs = rows::debs(lock, rows).map_err(|why| self.drift(why))?;
+        Ok(Some(Arc::new(self.archive.locked(arch, &debs).await?)))
     }
 
     /// Whether what was chosen for an image is what the lock has of it.

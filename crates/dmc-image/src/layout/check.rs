@@ -3,7 +3,7 @@
 use super::garbage::{is_document, links};
 use super::refs::ref_name;
 use super::{Layout, LayoutError};
-use crate::oci::Descriptor;
+use crate::oci::{Descriptor, media_type};
 use crate::sha256::Digesting;
 use dmc_types::Sha256;
 use rayon::prelude::*;
@@ -22,6 +22,8 @@ pub struct Checked {
     pub unsound: BTreeMap<Sha256, Unsound>,
     /// Whatever the names lead to: the names of each blob, as `NAME:TAG`.
     pub named: BTreeMap<Sha256, BTreeSet<String>>,
+    /// The manifests of images among these.
+    pub images: BTreeSet<Sha256>,
 }
 
 /// What is wrong with a blob.
@@ -31,6 +33,16 @@ pub enum Unsound {
     Damaged,
     /// Something leads to it and it is not there.
     Missing,
+}
+
+impl Unsound {
+    /// What is wrong, in words that follow its name.
+    pub const fn why(self) -> &'static str {
+        match self {
+            Self::Damaged => "its digest is wrong",
+            Self::Missing => "it is missing",
+        }
+    }
 }
 
 impl Layout {
@@ -93,6 +105,9 @@ impl Layout {
     fn follow(&self, from: Descriptor, name: &str, checked: &mut Checked) {
         let mut ahead = vec![from];
         while let Some(descriptor) = ahead.pop() {
+            if descriptor.media_type == media_type::MANIFEST {
+                checked.images.insert(descriptor.digest);
+            }
             let names = checked.named.entry(descriptor.digest).or_default();
             if !names.insert(name.to_owned()) || checked.unsound.contains_key(&descriptor.digest) {
                 continue;

@@ -10,6 +10,7 @@
 )]
 
 mod building;
+mod care;
 mod diff;
 mod interrupted;
 mod listing;

@@ -31,6 +31,10 @@ fn mistakes_are_answered_with_a_way_out() {
         &["-t", "nginx", "--compression", "zip"],
         &["-t", "nginx", "--templates-dir", "nowhere"],
         &["-t", "nginx", "-q", "-v"],
+        &["clean", "update"],
+        &["check", "-t", "nginx"],
+        &["clean", "--older-than", "3m"],
+        &["-t", "nginx", "--max-size", "2G"],
         &["why", "nginx"],
         &["why", "nginx", "usr/sbin/nginx"],
         &["--frobnicate"],
@@ -82,7 +86,7 @@ fn help_lists_templates_groups_and_activities() {
     stage.template("mine", "packages = []");
     let told = stage.run_plain(&["--help"]);
     for part in [
-        "setup, update, lock, create, verify, test, load, why, diff",
+        "setup, update, lock, create, verify, test, load, why, diff, clean, check",
         "base     nginx",
         "base     mine",
         "LOG_dir",
