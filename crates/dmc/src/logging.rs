@@ -43,6 +43,8 @@ pub(crate) fn start(logging: &Logging, bars: Bars) -> Result<(), CommandError> {
         // Other crates speak to their own developers; only their warnings are the user's concern.
         tracing_subscriber::filter::Targets::new()
             .with_default(level.min(LevelFilter::WARN))
+            // What it has to say of a certificate is in the error.
+            .with_target("rustls_platform_verifier", LevelFilter::OFF)
             .with_targets(
                 ["dmc", "dmc_archive", "dmc_build", "dmc_image"].map(|name| (name, level)),
             )

@@ -179,20 +179,15 @@ fn network(error: reqwest::Error) -> FetchCause {
 }
 
 fn is_about_a_certificate(error: &(dyn Error + 'static)) -> bool {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        // An `io::Error` gives the source of what it wraps as its own.
-        let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        let tls = match wrapped {
-            Some(wrapped) => wrapped.downcast_ref(),
-            None => error.downcast_ref(),
-        };
-        if let Some(rustls::Error::InvalidCertificate(_)) = tls {
-            return true;
-        }
-        next = error.source();
+    if let Some(rustls::Error::InvalidCertificate(_)) = error.downcast_ref() {
+        return true;
     }
-    false
+    // An `io::Error` gives the source of what it wraps as its own.
+    let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    match wrapped {
+        Some(wrapped) => is_about_a_certificate(wrapped),
+        None => error.source().is_some_and(is_about_a_certificate),
+    }
 }
 
 fn client<'a>(shared: &'a Shared, url: &Url) -> Result<&'a Client, FetchCause> {
@@ -216,11 +211,20 @@ fn make_client(shared: &Shared, secure: bool) -> reqwest::Result<Client> {
         .redirect(redirect::Policy::none())
         .dns_resolver(shared.hosts.clone())
         .pool_max_idle_per_host(options.connections_per_host);
+    if directly(["NO_PROXY", "no_proxy"].into_iter().find_map(|name| std::env::var(name).ok())) {
+        builder = builder.no_proxy();
+    }
     if !secure {
         // Reading the machine's certificates takes longer than a small build.
         builder = builder.tls_certs_only([]);
     }
     builder.build()
+}
+
+/// Whether no host at all is asked through a proxy. Other lists are read by the client, for which
+/// `*` stands for names alone.
+fn directly(no_proxy: Option<String>) -> bool {
+    no_proxy.is_some_and(|hosts| hosts.split(',').any(|host| host.trim() == "*"))
 }
 
 #[cfg(test)]
