@@ -69,19 +69,21 @@ impl Workshop {
     ) -> Result<Vec<Standing>, BuildError> {
         let mut standings = Vec::new();
         for arch in self.settings.conf.archs.clone() {
-            let state = self.state(template, arch).await?;
+            let state = loop {
+                match self.state(template, arch).await {
+                    Err(BuildError::Archive(error)) if self.metadata.repair_index(arch, &error) => {
+                    }
+                    other => break other?,
+                }
+            };
             standings.push(Standing { arch, state });
         }
         Ok(standings)
     }
 
     async fn state(&self, template: &TemplateName, arch: Arch) -> Result<State, BuildError> {
-        let (manifest, record) = match self.manifest(template, arch) {
-            Ok((layout, manifest, _)) => match ImageRecord::read(&layout, &manifest.digest) {
-                Ok(record) => (manifest.digest, record),
-                Err(BuildError::Record { .. }) => return Ok(State::NotBuilt),
-                Err(error) => return Err(error),
-            },
+        let (layout, manifest) = match self.manifest(template, arch) {
+            Ok((layout, manifest, _)) => (layout, manifest.digest),
             Err(BuildError::NoImage { .. }) => return Ok(State::NotBuilt),
             Err(error) => return Err(error),
         };
@@ -89,6 +91,7 @@ impl Workshop {
         if known.is_some_and(|known| known.manifest.digest == manifest) {
             return Ok(State::UpToDate);
         }
+        let Ok(record) = ImageRecord::read(&layout, &manifest) else { return Ok(State::NotBuilt) };
         let packages = self.metadata.index(arch).await?;
         let mut outdated = Outdated::default();
         match self.origin(&manifest)? {

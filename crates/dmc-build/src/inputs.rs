@@ -4,6 +4,7 @@
 //! an earlier build of the same inputs is found, whose lookups say whether its image still holds.
 
 use crate::settings::Settings;
+use crate::small;
 use dmc_template::Template;
 use dmc_types::{Arch, Sha256};
 use serde::{Deserialize, Serialize};
@@ -28,7 +29,7 @@ pub(crate) struct Inputs {
 pub enum Input {
     /// The template, with all that it extends and places.
     Template,
-    /// The rules, and what verifying knows.
+    /// The rules, what verifying knows, and what small images leave out.
     Rules,
     /// What was said about the build: distribution, compression, variant and the like.
     Settings,
@@ -94,10 +95,11 @@ impl Inputs {
 }
 
 impl Settings {
-    /// A digest of the rules, and of what verifying knows of Debian's software.
+    /// A digest of the rules, of what verifying knows of Debian's software, and of what small
+    /// images leave out.
     pub fn rules_digest(&self) -> Sha256 {
         let rules = self.rules.iter().flat_map(|(name, text)| [name.as_bytes(), text.as_slice()]);
-        digest(rules.chain([self.verify.as_bytes()]))
+        digest(rules.chain([self.verify.as_bytes(), small::CONF]))
     }
 }
 

@@ -48,12 +48,15 @@ fn text(difference: &Difference) -> String {
     let Difference { template, arch, totals: [old, new], .. } = difference;
     let what = match old.manifest.zip(new.manifest) {
         Some((old, new)) if old == new => format!("the same, sha256:{old}"),
+        Some((old, new)) if difference.tells_nothing() => {
+            format!("the same files, run or labelled otherwise, sha256:{old} -> sha256:{new}")
+        }
         Some((old, new)) => format!("sha256:{old} -> sha256:{new}"),
         None if difference.is_empty() => "the same packages".to_owned(),
         None => "other packages".to_owned(),
     };
     let mut text = format!("{template} {arch}: {what}\n");
-    if difference.is_empty() {
+    if difference.tells_nothing() {
         return text;
     }
     write_packages(&mut text, difference);

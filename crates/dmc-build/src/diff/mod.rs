@@ -89,11 +89,17 @@ pub struct Totals {
 }
 
 impl Difference {
+    /// Whether neither a package nor a file differs. Two images may differ all the same, in how
+    /// they are run and what is said of them.
+    pub fn tells_nothing(&self) -> bool {
+        self.packages.is_empty() && self.files.as_ref().is_none_or(BTreeMap::is_empty)
+    }
+
     /// Whether both are the same in everything that was compared.
     pub fn is_empty(&self) -> bool {
-        let files = self.files.as_ref().is_none_or(BTreeMap::is_empty);
-        let same = self.totals[0].manifest == self.totals[1].manifest;
-        same && files && self.packages.is_empty()
+        let [old, new] = &self.totals;
+        let same = old.manifest.zip(new.manifest).is_none_or(|(old, new)| old == new);
+        same && self.tells_nothing()
     }
 }
 

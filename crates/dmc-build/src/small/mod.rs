@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The shipped `conf/small.toml`.
-const CONF: &[u8] = include_bytes!("../../../../conf/small.toml");
+pub(crate) const CONF: &[u8] = include_bytes!("../../../../conf/small.toml");
 
 /// What is known of a small image besides its files.
 #[derive(Debug)]

@@ -80,6 +80,11 @@ fn two_images_are_compared_by_packages_files_and_changelogs() {
     assert_eq!(source["cves"], serde_json::json!(["CVE-2026-0002", "CVE-2026-11111"]));
     assert_eq!(source["entries"].as_array().unwrap().len(), 2);
     assert!(values[0]["files"].as_array().unwrap().len() >= 2);
+    stage.template("mine", "extends = [\"nginx\"]");
+    stage.run(&["-t", "mine"]).good();
+    let other = stage.run(&["diff", "nginx", "mine", "-A", "amd64"]).good().stdout;
+    assert!(other.contains("mine amd64: the same files, run or labelled otherwise"), "{other}");
+    stage.server.reset();
     let same = stage.run(&["diff", "nginx", "nginx:1.26.3", "-A", "amd64"]).good().stdout;
     assert_eq!(masked(&same), "nginx amd64: the same, sha256:HEX\n");
     assert!(stage.server.requests().is_empty(), "nobody is asked");
@@ -173,6 +178,9 @@ fn locks_are_compared_with_locks_and_with_images() {
     let told = stage.run(&["diff", "old.lock", "old.lock"]).good();
     assert_eq!(told.stdout, "nginx amd64: the same packages\n");
     stage.run(&["-t", "nginx"]).good();
+    stage.run(&["lock", "-t", "nginx"]).good();
+    let told = stage.run(&["diff", "dmc.lock", "nginx", "-A", "arm64"]).good().stdout;
+    assert_eq!(told, "nginx arm64: the same packages\n");
     let told = stage.run(&["diff", "old.lock", "nginx"]).good().stdout;
     assert!(
         told.contains("- libfoo 1-1\n") && told.contains("nginx arm64: only in nginx"),
