@@ -84,7 +84,6 @@ pub(crate) fn settings(args: &Args, env: &Environment) -> Result<Settings, Comma
     conf.host = args.host.clone().or(conf.host);
     conf.accept_expired.extend(args.accept_expired.iter().cloned());
     conf.jobs = args.jobs.or(conf.jobs);
-    let usage = |error: &dyn std::error::Error| CommandError::from_library(USAGE, error, None);
     let lock_file = args.lock.clone().unwrap_or_else(|| Utf8PathBuf::from("dmc.lock"));
     let locked = if args.locked { Some(Arc::new(lock(&lock_file)?)) } else { None };
     if let (Some(lock), None) = (&locked, &args.dist) {
@@ -92,10 +91,8 @@ pub(crate) fn settings(args: &Args, env: &Environment) -> Result<Settings, Comma
     }
     // A build that is held to a lock reads no release.
     let floors = if args.locked { Vec::new() } else { floors(&lock_file)? };
-    let (asked, snapshot) = snapshot(&conf.dist, env)?;
-    let dist = conf.dist(asked).map_err(|error| usage(&error).hint_of(error.hint()))?;
-    // A distribution goes by its codename from here on, so that `unstable` and `sid` are one.
-    conf.dist = String::from(dist.codename);
+    let (codename, snapshot) = asked_dist(args, &conf, env)?;
+    conf.dist = codename;
     let compression = compression(args, &conf)?;
     let out = args.out.clone().unwrap_or_else(|| Utf8PathBuf::from(&conf.out));
     let store = match args.store.clone().or_else(|| conf.store.clone().map(Utf8PathBuf::from)) {
@@ -135,18 +132,32 @@ pub(crate) fn settings(args: &Args, env: &Environment) -> Result<Settings, Comma
 }
 
 /// The distribution, and the moment at which its archive is to be read.
-fn snapshot<'a>(
-    dist: &'a str,
+fn asked_dist(
+    args: &Args,
+    conf: &Conf,
     env: &Environment,
-) -> Result<(&'a str, Option<Snapshot>), CommandError> {
-    let (asked, snapshot) =
-        Snapshot::split(dist).map_err(|error| CommandError::from_library(USAGE, &error, None))?;
-    match snapshot.filter(|snapshot| snapshot.time() > env.now) {
-        Some(snapshot) => {
-            Err(CommandError::usage(format!("the time of {asked}@{snapshot} has not come yet"))
-                .hint("leave out the time for the archive as it is; check this machine's clock"))
+) -> Result<(String, Option<Snapshot>), CommandError> {
+    let (asked, snapshot) = Snapshot::split(&conf.dist)
+        .map_err(|error| CommandError::from_library(USAGE, &error, None))?;
+    let dist = conf
+        .dist(asked)
+        .map_err(|error| CommandError::from_library(USAGE, &error, error.hint()))?;
+    // By its codename from here on, so that `unstable` and `sid` are one.
+    let codename = dist.codename.to_owned();
+    // A build that is held to a lock reads no archive: no clock counts, and no mirror is asked.
+    let Some(snapshot) = snapshot.filter(|_| !args.locked) else { return Ok((codename, snapshot)) };
+    if snapshot.time() > env.now {
+        let text = format!("the time of {asked}@{snapshot} has not come yet");
+        return Err(CommandError::usage(text)
+            .hint("leave out the time for the archive as it is; check this machine's clock"));
+    }
+    match &args.mirror {
+        Some(mirror) if !dist.vendor.snapshots_ask_mirror() => {
+            let text = format!("{asked}@{snapshot} is not read from {mirror}");
+            Err(CommandError::usage(text)
+                .hint("leave out -M, or set [vendor.….snapshots] in a configuration file"))
         }
-        None => Ok((asked, snapshot)),
+        _ => Ok((codename, Some(snapshot))),
     }
 }
 

@@ -199,13 +199,7 @@ impl Archive {
         text: Fetched,
         keys: Arc<Vec<Keyring>>,
     ) -> Result<AcceptedRelease, ArchiveError> {
-        let wish = Wish {
-            suite: suite.clone(),
-            origin: wanted.origin.map(str::to_owned),
-            now: self.spec.now,
-            snapshot: wanted.snapshot,
-            accept_expired: self.spec.accept_expired.contains(suite),
-        };
+        let wish = self.wish(wanted, suite);
         let before = self.store.memory(&wanted.site, suite)?;
         let work = move || {
             let judged = wish.judge(&text.bytes, &keys, before.as_ref());
@@ -238,6 +232,16 @@ impl Archive {
         };
         self.keep(&wanted.site, &accepted, &text)?;
         Ok(accepted)
+    }
+
+    fn wish(&self, wanted: &Wanted<'_>, suite: &Suite) -> Wish {
+        Wish {
+            suite: suite.clone(),
+            origin: wanted.origin.map(str::to_owned),
+            now: self.spec.now,
+            snapshot: wanted.snapshot,
+            accept_expired: self.spec.accept_expired.contains(suite),
+        }
     }
 
     /// A snapshot is older than its suite's floors on purpose.

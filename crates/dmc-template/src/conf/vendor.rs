@@ -33,6 +33,15 @@ pub struct Vendor {
     pub ended: BTreeMap<String, Uris>,
 }
 
+impl Vendor {
+    /// Whether its snapshots are read from the mirror that is asked for.
+    pub fn snapshots_ask_mirror(&self) -> bool {
+        let mut uris =
+            self.snapshots.values().flat_map(|uris| uris.by_arch.values().chain([&uris.default]));
+        uris.any(|uri| uri.contains("{mirror}"))
+    }
+}
+
 /// An archive's URI, one for all architectures or some of their own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Uris {
