@@ -33,13 +33,14 @@ fn an_image_of_a_snapshot_is_the_image_of_the_same_packages() {
     stage.conf(&snapshots(&then));
     let live = stage.run(&NGINX).good();
     let asked = stage.server.requests().len();
+    let in_release = format!("archive/{moment}/dists/trixie/InRelease");
     let later = vec![("Retry-After".to_owned(), "1".to_owned())];
-    then.fault("dists/trixie/InRelease", 1, Fault::Status(429, later));
+    then.fault(&in_release, 1, Fault::Status(429, later));
     let dist = format!("trixie@{moment}");
     let told = stage.run(&["-t", "nginx", "-D", &dist]).good();
     assert_eq!(digest(&told.stdout), digest(&live.stdout));
     assert_eq!(stage.server.requests().len(), asked, "the archive as it is was not asked");
-    assert_eq!(then.count("dists/trixie/InRelease"), 2, "it asked to be left alone, once");
+    assert_eq!(then.count(&in_release), 2, "it asked to be left alone, once");
     assert!(then.most_at_once() <= 2, "{} at once", then.most_at_once());
     // In configuration, too; and the layout's own image stands as it is.
     stage.conf(&format!("dist = \"{dist}\"\n{}", snapshots(&then)));
@@ -58,8 +59,8 @@ fn a_snapshot_is_of_its_moment_or_refused() {
     run("trixie@yesterday".into()).failed(2, &["`yesterday` is not a snapshot's time"]);
     run(format!("trixy@{before}")).failed(2, &["did you mean `trixie`"]);
     run(format!("trixie@{}", ago(60))).failed(1, &["there is no such file"]);
-    let mirror = ["-t", "nginx", "-M", &then.url(), "-D", &format!("trixie@{before}")];
-    stage.run(&mirror).failed(2, &["is not read from", "leave out -M"]);
+    let asked = ["-t", "nginx", "-M", &then.url(), "-D", &format!("trixie@{before}")];
+    stage.run(&asked).failed(2, &["is not read from", "leave out -M"]);
     let pattern = "[vendor.debian.snapshots]\nmain = \"{mirror}/{time}\"\n";
     stage.conf(pattern);
     run(format!("trixie@{before}")).failed(2, &["no mirror is named", "-M"]);
