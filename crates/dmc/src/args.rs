@@ -156,6 +156,10 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) json: bool,
 
+    /// File for the results as JSON besides, with a value for each task that failed.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) report: Option<Utf8PathBuf>,
+
     /// Say more.
     #[arg(short = 'v', long, conflicts_with = "quiet")]
     pub(crate) verbose: bool,

@@ -25,7 +25,7 @@ pub(crate) fn answer(args: &Args, settings: Settings, bars: &Bars) -> Result<u8,
         .block_on(workshop.check(lock.as_ref(), !args.list))
         .map_err(|error| command_error(&error))?;
     bars.clear();
-    tell(&Report::new(args.json, bars.clone()), &checkup);
+    tell(&Report::new(args, bars)?, &checkup);
     Ok(if checkup.is_bad() { FAILED } else { 0 })
 }
 

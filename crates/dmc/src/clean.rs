@@ -22,7 +22,7 @@ pub(crate) fn answer(args: &Args, settings: Settings, bars: &Bars) -> Result<u8,
         Workshop::open(settings, reach, &progress).map_err(|error| command_error(&error))?;
     let cleaned =
         workshop.clean(&limits, lock.as_ref(), args.list).map_err(|error| command_error(&error))?;
-    let report = Report::new(args.json, bars.clone());
+    let report = Report::new(args, bars)?;
     for gone in &cleaned.gone {
         if args.list {
             report.result(&line(gone), &value(gone));

@@ -26,7 +26,7 @@ pub(crate) fn answer(
     let progress: Arc<dyn Progress> = Arc::new(bars.clone());
     let workshop = Workshop::open(settings, Reach::Look, &progress);
     let compared = workshop.and_then(|workshop| workshop.diff((old, new), &archs));
-    let report = Report::new(args.json, bars.clone());
+    let report = Report::new(args, bars)?;
     for one in compared.map_err(|error| command_error(&error))? {
         let (text, value) = match &one {
             Compared::Both(difference) => (text(difference), value(difference)),

@@ -19,7 +19,7 @@ pub(crate) fn print(
     let progress: Arc<dyn Progress> = Arc::new(bars.clone());
     let workshop =
         Workshop::open(settings, Reach::Look, &progress).map_err(|error| command_error(&error))?;
-    let report = Report::new(args.json, bars.clone());
+    let report = Report::new(args, bars)?;
     let runtime = crate::runtime()?;
     for (number, step) in tasks {
         let cached = runtime.block_on(workshop.is_cached(step));

@@ -137,7 +137,7 @@ fn do_tasks(
     bars.tasks(tasks.len());
     let setup = tasks.iter().any(|(_, step)| matches!(step, Step::Prepare));
     let updates = tasks.iter().any(|(_, step)| matches!(step, Step::Changes(_)));
-    let report = Report::new(args.json, bars.clone());
+    let report = Report::new(args, bars)?;
     let report = report.with_keys(setup || args.verbose).with_news(updates);
     let workshop = Arc::new(workshop);
     let run = dmc_build::run(&workshop, plan, tasks, extras, &report);

@@ -1,5 +1,6 @@
 //! What a run tells: results on stdout, everything else on stderr.
 
+use crate::args::Args;
 use crate::error::{CommandError, FAILED, USAGE};
 use crate::keys;
 use crate::lock;
@@ -12,6 +13,7 @@ use dmc_build::{
 use dmc_types::{Arch, PackageName};
 use serde_json::{Value, json};
 use std::cell::{Cell, RefCell};
+use std::fs::File;
 use std::io::Write as _;
 use std::time::Duration;
 
@@ -19,6 +21,8 @@ use std::time::Duration;
 pub(crate) struct Report {
     json: bool,
     bars: Bars,
+    /// The file of `--report`.
+    values: Option<File>,
     shows_keys: bool,
     /// Whether it is still to be told which releases moved: once, whatever the architectures.
     tells_news: Cell<bool>,
@@ -33,9 +37,20 @@ pub(crate) fn command_error(error: &BuildError) -> CommandError {
 }
 
 impl Report {
-    pub(crate) fn new(json: bool, bars: Bars) -> Self {
-        let failures = RefCell::default();
-        Self { json, bars, shows_keys: false, tells_news: Cell::new(false), failures }
+    pub(crate) fn new(args: &Args, bars: &Bars) -> Result<Self, CommandError> {
+        let create = |path| {
+            File::create(path).map_err(|error| {
+                CommandError::failed(format!("cannot write the report `{path}`")).because(&error)
+            })
+        };
+        Ok(Self {
+            json: args.json,
+            bars: bars.clone(),
+            values: args.report.as_ref().map(create).transpose()?,
+            shows_keys: false,
+            tells_news: Cell::new(false),
+            failures: RefCell::default(),
+        })
     }
 
     /// The same, also telling whose keys the releases are signed with.
@@ -54,8 +69,18 @@ impl Report {
         }
     }
 
+    /// A value for the file of `--report`.
+    fn record(&self, value: &Value) {
+        if let Some(mut file) = self.values.as_ref()
+            && let Err(error) = writeln!(file, "{value}")
+        {
+            tracing::warn!(%error, "the report is not complete");
+        }
+    }
+
     /// One result: a line of text, or a JSON value, on stdout.
     pub(crate) fn result(&self, text: &str, value: &Value) {
+        self.record(value);
         let line = if self.json { value.to_string() } else { text.to_owned() };
         if line.is_empty() {
             return;
@@ -161,17 +186,15 @@ impl Report {
         for line in summary.extensions.iter().flat_map(extension_lines) {
             tracing::info!("{line}");
         }
-        if self.json {
-            let value = json!({
-                "template": name, "arch": summary.arch, "tag": tag,
-                "digest": format!("sha256:{}", summary.manifest.digest),
-                "layer_size": summary.layer_size, "packages": summary.packages,
-                "files": summary.files, "unchanged": cached, "notes": summary.notes,
-                "extensions": summary.extensions,
-                "counts": summary.counts, "warnings": summary.warnings,
-            });
-            self.result("", &value);
-        }
+        let value = json!({
+            "template": name, "arch": summary.arch, "tag": tag,
+            "digest": format!("sha256:{}", summary.manifest.digest),
+            "layer_size": summary.layer_size, "packages": summary.packages,
+            "files": summary.files, "unchanged": cached, "notes": summary.notes,
+            "extensions": summary.extensions,
+            "counts": summary.counts, "warnings": summary.warnings,
+        });
+        self.result("", &value);
     }
 
     /// What is wrong with an image: results, and a failure where it cannot work.
@@ -239,7 +262,12 @@ impl Watch for Report {
             Ok(outcome) => self.tell(step, outcome, took),
             Err(error) => {
                 let error = command_error(error);
-                tracing::error!("task {number}, {step}: {}", error.render_plain());
+                let text = error.render_plain();
+                tracing::error!("task {number}, {step}: {text}");
+                self.record(&json!({
+                    "failed": step.to_string(), "template": step.template(), "arch": step.arch(),
+                    "error": text,
+                }));
                 self.failures.borrow_mut().push((step.clone(), error));
             }
         }

@@ -29,7 +29,7 @@ pub(crate) fn answer(
     let progress: Arc<dyn Progress> = Arc::new(bars.clone());
     let workshop =
         Workshop::open(settings, Reach::Everything, &progress).map_err(|error| failed(&error))?;
-    let report = Report::new(args.json, bars.clone());
+    let report = Report::new(args, bars)?;
     let runtime = crate::runtime()?;
     let mut code = 0;
     for arch in archs {

@@ -16,6 +16,7 @@ mod interrupted;
 mod listing;
 mod machine;
 mod messages;
+mod nightly;
 mod same;
 mod stage;
 mod testing;
