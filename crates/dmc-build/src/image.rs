@@ -168,7 +168,9 @@ impl Job {
         expired: Vec<String>,
     ) -> Result<(Arc<Self>, Trace), BuildError> {
         let lookups = Lookups::new(packages);
-        let job = Self::choose(workshop, template, &lookups, expired).await?;
+        let job = Self::choose(workshop, template, &lookups, expired)
+            .await
+            .map_err(|error| workshop.not_enough(template, packages.arch(), error))?;
         workshop.check_choice(template, packages.arch(), &job.candidates())?;
         Ok((Arc::new(job), lookups.trace()))
     }

@@ -257,6 +257,13 @@ impl DebBuilder {
         &self.version
     }
 
+    /// The same package in another version.
+    #[must_use]
+    pub fn at_version(mut self, version: &str) -> Self {
+        version.clone_into(&mut self.version);
+        self
+    }
+
     /// `Architecture`, which may be `all`.
     pub fn architecture(&self) -> &str {
         &self.architecture

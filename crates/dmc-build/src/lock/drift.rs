@@ -68,6 +68,16 @@ pub enum Drift {
         /// The package.
         package: PackageName,
     },
+    /// The image cannot be made of the packages that are there.
+    #[error("its packages for template {template} on {arch} are not enough: {why}")]
+    NotEnough {
+        /// The template.
+        template: TemplateName,
+        /// The architecture.
+        arch: Arch,
+        /// What is missing.
+        why: String,
+    },
     /// The image does not need packages that are there.
     #[error("template {template} does not need these packages on {arch}: {}", .packages.join(", "))]
     NotNeeded {
@@ -104,7 +114,9 @@ impl Drift {
             Self::Version { .. } => {
                 "take the file back from version control, or lock the template again".to_owned()
             }
-            Self::NotLocked { template, .. } | Self::NotNeeded { template, .. } => {
+            Self::NotLocked { template, .. }
+            | Self::NotEnough { template, .. }
+            | Self::NotNeeded { template, .. } => {
                 format!(
                     "the file was changed by hand or merged: lock the template again: {}",
                     renew(template)

@@ -99,6 +99,29 @@ impl Workshop {
         Err(self.drift(Drift::NotNeeded { template, arch, packages: idle }))
     }
 
+    /// Where a lock was to be enough for an image and is not, what is missing is the lock's matter.
+    pub(crate) fn not_enough(
+        &self,
+        template: &Template,
+        arch: Arch,
+        error: BuildError,
+    ) -> BuildError {
+        let template = template.name().clone();
+        match error {
+            error if self.settings.locked.is_none() => error,
+            BuildError::UnknownPackage { package, .. } => {
+                self.drift(Drift::NotLocked { template, arch, package })
+            }
+            BuildError::UnknownExtension { .. }
+            | BuildError::NoPackageLike { .. }
+            | BuildError::Unsolvable { .. }
+            | BuildError::Walk { .. } => {
+                self.drift(Drift::NotEnough { template, arch, why: error.to_string() })
+            }
+            error => error,
+        }
+    }
+
     /// What the lock has of an image, if everything that the packages were chosen by is as it was.
     fn held<'a>(
         &self,

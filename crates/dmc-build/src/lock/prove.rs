@@ -52,3 +52,37 @@ fn compare<K: Ord + Display, V: PartialEq>(
 fn notes<'a>(one: &'a Closure, other: &'a Closure) -> impl Iterator<Item = String> + 'a {
     one.notes.symmetric_difference(&other.notes).map(ToString::to_string)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dmc_elf::Note;
+    use dmc_types::Generated;
+
+    fn choice(change: impl FnOnce(&mut Closure)) -> Choice {
+        let mut closure = Closure::default();
+        change(&mut closure);
+        Choice { candidates: BTreeMap::new(), closure }
+    }
+
+    #[test]
+    fn whatever_differs_is_told() {
+        let same = choice(|_| {});
+        assert!(differences(&same, &choice(|_| {})).is_empty());
+        let generated = choice(|closure| {
+            closure.generate.insert(Generated::LdSoCache);
+        });
+        assert_eq!(differences(&same, &generated), ["what is generated"]);
+        let noted = choice(|closure| {
+            closure.notes.insert(Note::NoLicence("hello".parse().unwrap()));
+        });
+        assert_eq!(differences(&noted, &same), ["package hello has no copyright file"]);
+        let many = choice(|closure| {
+            for number in 10..40 {
+                let name = format!("package{number}").parse().unwrap();
+                closure.notes.insert(Note::NoLicence(name));
+            }
+        });
+        assert_eq!(differences(&same, &many).len(), TOLD);
+    }
+}

@@ -15,6 +15,7 @@ mod edges;
 mod extensions;
 mod golden;
 mod layer;
+mod locked;
 mod refused;
 mod same;
 mod small;

@@ -5,8 +5,8 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use dmc_archive::{Progress, Quiet};
 use dmc_build::{
-    Activity, BuildError, Extras, ImageSummary, Named, Outcome, Plan, Reach, Selection, Settings,
-    Standing, Step, Watch, Workshop,
+    Activity, BuildError, Extras, ImageSummary, LockUpdate, Named, Outcome, Plan, Reach, Selection,
+    Settings, Standing, Step, Watch, Workshop,
 };
 use dmc_template::{Catalog, Conf, ConfLayer, TemplateFolder};
 use dmc_testkit::{EPOCH, FakeArchive, FakeSuite, Server, SigningKey, fixtures};
@@ -198,6 +198,8 @@ pub(crate) struct Run {
     pub(crate) standings: Vec<Standing>,
     /// What verifying said, by `TEMPLATE ARCH`.
     pub(crate) reports: BTreeMap<String, dmc_verify::Report>,
+    /// What became of the lock.
+    pub(crate) lock: Option<LockUpdate>,
     /// Task, message with causes, and hint of each failure.
     pub(crate) failures: Vec<String>,
 }
@@ -246,6 +248,7 @@ impl Watch for Witness {
                 run.indices.insert(step.template().unwrap().to_string(), named.clone());
             }
             Ok(Outcome::Changes(standings)) => run.standings.extend(standings.iter().cloned()),
+            Ok(Outcome::Lock { update, .. }) => run.lock = Some((**update).clone()),
             Ok(Outcome::Verified(report)) => {
                 let name = format!("{} {}", step.template().unwrap(), step.arch().unwrap());
                 run.reports.insert(name, (**report).clone());
@@ -289,8 +292,10 @@ pub(crate) fn act_on(
 ) -> Run {
     let templates: Vec<_> = templates.iter().map(|name| name.parse().unwrap()).collect();
     let plan = Plan::new(&[activity].into(), &templates, &settings.conf.archs, Arch::Amd64);
+    let held = settings.locked.is_some();
+    let plan = if held { plan.held() } else { plan };
     let tasks = plan.select(selection).unwrap();
-    let refreshes = tasks.iter().any(|(_, step)| matches!(step, Step::Indices(_)));
+    let refreshes = held || tasks.iter().any(|(_, step)| matches!(step, Step::Indices(_)));
     let reach = if refreshes { Reach::Everything } else { Reach::Stored };
     let (store, out) = (settings.store.clone(), settings.out.clone());
     let progress: Arc<dyn Progress> = Arc::new(Quiet);
