@@ -26,6 +26,20 @@ pub enum PackageError {
         /// What is wrong with it.
         source: DebError,
     },
+    /// It says that it is another package than the lock says.
+    #[error(
+        "`{package}` is not what the lock says: its {field} is `{found}` instead of `{expected}`"
+    )]
+    NotLocked {
+        /// Its file name in the archive.
+        package: String,
+        /// The field.
+        field: &'static str,
+        /// What the package says.
+        found: String,
+        /// What the lock says.
+        expected: String,
+    },
     /// It says that it is another package than the index said.
     #[error(
         "`{package}` is not what the index says: its {field} is `{found}` instead of `{expected}`"
@@ -43,10 +57,24 @@ pub enum PackageError {
 }
 
 impl PackageError {
+    /// The same where it was a lock that named the package, and no index.
+    pub(crate) fn of_a_lock(self) -> Self {
+        match self {
+            Self::Mismatch { package, field, found, expected } => {
+                Self::NotLocked { package, field, found, expected }
+            }
+            other => other,
+        }
+    }
+
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Unreadable { source, .. } => source.hint().to_owned(),
+            Self::NotLocked { .. } => {
+                "the lock was changed by hand or merged: take it back, or lock the template again"
+                    .to_owned()
+            }
             Self::Mismatch { .. } => {
                 "the archive vouches for a wrong file: tell its owner, or name another mirror with -M"
                     .to_owned()

@@ -154,6 +154,17 @@ impl Settings {
         Ok(sites.into_values().collect())
     }
 
+    /// Where a suite is kept as it was soon after a release of it: a day later, when that release
+    /// has surely been taken in and what it replaced has not been thrown away.
+    pub(crate) fn past(&self, arch: Arch, suite: &Suite, release: UnixTime) -> Option<Url> {
+        const DAY: UnixTime = 24 * 3600;
+        let dist = self.conf.dist(&self.conf.dist).ok()?;
+        let pocket = dist.pockets(arch).ok()?.into_iter().find(|pocket| pocket.suite == *suite)?;
+        let at = Snapshot::at(release.saturating_add(DAY).min(self.now))?;
+        let pocket = dist.dated(pocket, arch, at, self.conf.mirror.as_deref()).ok()?;
+        address(&pocket.uri).ok()
+    }
+
     /// The configuration's floors under the distribution's suites, then the others.
     fn floors(&self, dist: &Dist<'_>) -> Result<Vec<Floor>, BuildError> {
         let mut floors = Vec::new();

@@ -7,6 +7,7 @@ use crate::index::{Candidate, PackageIndex, Packages, Part, Pocket, stanza};
 use crate::mirror::{self, MirrorError};
 use crate::package::PackageError;
 use crate::release::Owner;
+use crate::spec::SiteSpec;
 use dmc_deb::version::Version;
 use dmc_types::{Arch, Checksum, PackageFacts, PackageName, Sha256, Suite};
 use futures::future::try_join_all;
@@ -44,6 +45,8 @@ pub struct Origin {
     pub in_release: Sha256,
     /// Fingerprint of the certificate that signed that.
     pub signer: String,
+    /// Where the archive is kept as it was then, for what it does not have any more.
+    pub past: Option<Url>,
 }
 
 impl Archive {
@@ -64,69 +67,84 @@ impl Archive {
         origin: &Origin,
         debs: Vec<&LockedDeb>,
     ) -> Result<Part, ArchiveError> {
-        let mut pockets = self.addresses(arch, origin)?;
-        if let ([first, ..], true) = (&debs[..], pockets.len() > 1) {
-            // Which address has this archive, one package tells for all.
-            let (_, works) = self.locked_facts(first, &pockets).await?;
-            pockets.rotate_left(works);
-        }
+        let pockets = self.addresses(arch, origin);
+        let first = pockets.first().cloned().ok_or_else(|| self.no_address(origin))?;
         let facts = debs.iter().map(|deb| self.locked_facts(deb, &pockets));
         let facts = try_join_all(facts).await?;
-        let stanzas = debs.iter().zip(facts).map(|(deb, (facts, _))| {
-            stanza(&facts.control, &deb.filename, deb.size, &deb.checksum)
-        });
+        let stanzas = debs
+            .iter()
+            .zip(facts)
+            .map(|(deb, facts)| stanza(&facts.control, &deb.filename, deb.size, &deb.checksum));
         let index = PackageIndex::of_stanzas(&stanzas.collect::<Vec<_>>())?;
-        let pocket = pockets.into_iter().next().ok_or_else(|| self.no_address(origin))?;
-        Ok(Part { pocket, index })
+        Ok(Part { pocket: first, index })
     }
 
-    /// The facts of a package, and the number of the address that it came from.
+    /// The facts of a package. Requests for one package at the same time share the work.
     async fn locked_facts(
         &self,
         deb: &LockedDeb,
         pockets: &[Arc<Pocket>],
-    ) -> Result<(Arc<PackageFacts>, usize), ArchiveError> {
-        let mut last = self.no_address(&deb.origin);
-        for (number, pocket) in pockets.iter().enumerate() {
-            let candidate = deb.candidate(pocket);
-            match self.facts(&candidate).await {
-                Ok(facts) => {
-                    deb.check(&facts)?;
-                    return Ok((facts, number));
+    ) -> Result<Arc<PackageFacts>, ArchiveError> {
+        let cell = self.facts.cell(deb.checksum);
+        let found = cell.get_or_try_init(|| self.find_locked(deb, pockets)).await;
+        let facts = match found {
+            Ok(facts) => Arc::clone(facts),
+            Err(ArchiveError::Package(error)) => return Err(error.of_a_lock().into()),
+            Err(error) => return Err(error),
+        };
+        deb.check(&facts)?;
+        Ok(facts)
+    }
+
+    /// From the store, else from the first address that has it.
+    async fn find_locked(
+        &self,
+        deb: &LockedDeb,
+        pockets: &[Arc<Pocket>],
+    ) -> Result<Arc<PackageFacts>, ArchiveError> {
+        let mut first = None;
+        for candidate in pockets.iter().map(|pocket| deb.candidate(pocket)) {
+            if let Some(facts) = self.facts_at_hand(&candidate).await? {
+                return Ok(facts);
+            }
+            match self.fetch_present_deb(&candidate).await {
+                Ok(_) => {
+                    if let Some(facts) = self.facts_at_hand(&candidate).await? {
+                        return Ok(facts);
+                    }
                 }
-                Err(error @ ArchiveError::Fetch(_)) => last = error,
+                Err(error @ ArchiveError::Fetch(_)) => first = first.or(Some(error)),
                 Err(error) => return Err(error),
             }
         }
-        Err(last)
+        Err(first.unwrap_or_else(|| self.no_address(&deb.origin)))
     }
 
-    /// Where an archive may be read, best first.
-    fn addresses(&self, arch: Arch, origin: &Origin) -> Result<Vec<Arc<Pocket>>, ArchiveError> {
-        let urls: Vec<Url> = match &origin.owner {
+    /// Where an archive may be read, best first, and last where its past is kept.
+    fn addresses(&self, arch: Arch, origin: &Origin) -> Vec<Arc<Pocket>> {
+        let spec = &self.spec;
+        let mut urls: Vec<Url> = Vec::new();
+        match &origin.owner {
             Owner::Vendor(role) => {
-                let carries = |archs: &Option<_>| {
-                    archs.as_ref().is_none_or(|archs: &std::collections::BTreeSet<Arch>| {
-                        archs.contains(&arch)
-                    })
+                let sites = spec.vendor.sites.iter().filter(|site| site.role == *role);
+                let carries = |site: &&SiteSpec| {
+                    site.archs.as_ref().is_none_or(|archs| archs.contains(&arch))
                 };
-                let sites = &self.spec.vendor.sites;
-                let of_role =
-                    sites.iter().filter(|site| site.role == *role && carries(&site.archs));
-                let mirrors = of_role.flat_map(|site| {
-                    mirror::candidates(site, self.spec.mirror.as_ref(), &self.apt)
-                });
-                mirrors.map(|mirror| mirror.url).collect()
+                for site in sites.filter(carries) {
+                    let mirrors = mirror::candidates(site, spec.mirror.as_ref(), &self.apt);
+                    match spec.snapshot {
+                        Some(_) => urls.push(site.default.clone()),
+                        None => urls.extend(mirrors.into_iter().map(|mirror| mirror.url)),
+                    }
+                }
             }
             Owner::ThirdParty(name) => {
-                let known = self.spec.third_parties.iter().filter(|known| known.name == *name);
-                known.map(|known| known.url.clone()).collect()
+                let known = spec.third_parties.iter().filter(|known| known.name == *name);
+                urls.extend(known.map(|known| known.url.clone()));
             }
-        };
-        if urls.is_empty() {
-            return Err(self.no_address(origin));
         }
-        Ok(urls.into_iter().map(|url| Arc::new(origin.pocket(url))).collect())
+        urls.extend(origin.past.clone());
+        urls.into_iter().map(|url| Arc::new(origin.pocket(url))).collect()
     }
 
     fn no_address(&self, origin: &Origin) -> ArchiveError {
@@ -188,7 +206,7 @@ impl LockedDeb {
             None => Ok(()),
             Some((field, found, expected)) => {
                 let package = self.filename.clone();
-                Err(PackageError::Mismatch { package, field, found, expected })
+                Err(PackageError::NotLocked { package, field, found, expected })
             }
         }
     }

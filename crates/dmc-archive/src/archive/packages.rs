@@ -34,6 +34,21 @@ impl Archive {
         self.contents(&facts)
     }
 
+    /// Facts that need no network: from the store, or from the .deb in it.
+    pub(super) async fn facts_at_hand(
+        &self,
+        candidate: &Candidate,
+    ) -> Result<Option<Arc<PackageFacts>>, ArchiveError> {
+        let Some(deb) = self.store.key(&candidate.checksum)? else { return Ok(None) };
+        if let Some(facts) = self.stored_facts(deb).await? {
+            return Ok(Some(facts));
+        }
+        if !self.store.has_deb(&deb) {
+            return Ok(None);
+        }
+        Ok(self.decode(deb, candidate).await?.map(Arc::new))
+    }
+
     async fn find_facts(&self, candidate: &Candidate) -> Result<Arc<PackageFacts>, ArchiveError> {
         if let Some(deb) = self.store.key(&candidate.checksum)?
             && let Some(facts) = self.stored_facts(deb).await?
@@ -65,12 +80,18 @@ impl Archive {
 
     /// Fetches a package into the store, verified; gives its name there.
     pub async fn fetch_deb(&self, candidate: &Candidate) -> Result<Sha256, ArchiveError> {
+        let fetch = async || self.fetch_present_deb(candidate).await;
+        self.transport.through_an_update(FetchError::may_appear, fetch).await
+    }
+
+    /// The same where the file is there already or will not come.
+    pub(super) async fn fetch_present_deb(
+        &self,
+        candidate: &Candidate,
+    ) -> Result<Sha256, ArchiveError> {
         let wanted =
             Wanted { url: candidate.url(), size: candidate.size, checksum: candidate.checksum };
-        let fetch = async || {
-            Ok(self.transport.to_store(&wanted, &self.store, Shelf::Debs, deb_name).await?)
-        };
-        let deb = self.transport.through_an_update(FetchError::may_appear, fetch).await?;
+        let deb = self.transport.to_store(&wanted, &self.store, Shelf::Debs, deb_name).await?;
         self.store.put_alias(&candidate.checksum, &deb)?;
         Ok(deb)
     }

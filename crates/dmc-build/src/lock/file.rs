@@ -62,8 +62,13 @@ impl LockFailure {
 
 /// Reads a lock; none where there is no such file.
 pub fn read_lock(path: &Utf8Path) -> Result<Option<Lock>, LockFailure> {
+    read_at(path, path)
+}
+
+/// Reads the lock at `place`, which messages call `path`.
+fn read_at(place: &Utf8Path, path: &Utf8Path) -> Result<Option<Lock>, LockFailure> {
     let unreadable = |source| LockFailure::Unreadable { path: path.to_owned(), source };
-    let file = match File::open(path) {
+    let file = match File::open(place) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(unreadable(error)),
@@ -87,7 +92,7 @@ pub(super) fn update<E: From<LockFailure>>(
         _ => Utf8Path::new("."),
     };
     let _turn = turn(folder);
-    let old = read_lock(&place)?;
+    let old = read_at(&place, path)?;
     let new = change(old.as_ref())?;
     if old.as_ref() != Some(&new) {
         let unwritable = |source| LockFailure::Unwritable { path: path.to_owned(), source };

@@ -71,7 +71,8 @@ impl Workshop {
         };
         let rows = rows_of(&whole)?;
         let lock = self.empty_lock().await?;
-        let debs = rows::debs(&lock, rows.iter().collect()).map_err(|why| self.drift(why))?;
+        let debs = rows::debs(&self.settings, &lock, arch, rows.iter().collect())
+            .map_err(|why| self.drift(why))?;
         let alone = self.archive.locked(arch, &debs).await?;
         let alone = image::choose(self, template, &alone).await?;
         let differences = prove::differences(&whole, &alone);
@@ -85,11 +86,7 @@ impl Workshop {
     /// A lock of this run's archive, with no template in it.
     async fn empty_lock(&self) -> Result<Lock, BuildError> {
         let settings = &self.settings;
-        let dist = match settings.snapshot {
-            Some(snapshot) => format!("{}@{snapshot}", settings.conf.dist),
-            None => settings.conf.dist.clone(),
-        };
-        let mut lock = Lock::new(OUTPUT, &dist, settings.rules_digest());
+        let mut lock = Lock::new(OUTPUT, &settings.dist(), settings.rules_digest());
         for accepted in self.metadata.releases().await? {
             lock.releases.extend([rows::release(accepted)?]);
         }

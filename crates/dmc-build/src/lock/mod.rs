@@ -53,7 +53,7 @@ impl Workshop {
     ) -> Result<Arc<Packages>, BuildError> {
         let Some(lock) = &self.settings.locked else { return Ok(self.metadata.index(arch).await?) };
         let rows = self.held(lock, template, arch)?;
-        let debs = rows::debs(lock, rows).map_err(|why| self.drift(why))?;
+        let debs = rows::debs(&self.settings, lock, arch, rows).map_err(|why| self.drift(why))?;
         Ok(Arc::new(self.archive.locked(arch, &debs).await?))
     }
 

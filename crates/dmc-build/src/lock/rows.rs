@@ -1,12 +1,13 @@
 //! Packages as the archive knows them to rows of a lock, and back.
 
 use super::Drift;
+use crate::settings::Settings;
 use dmc_archive::release::Owner;
 use dmc_archive::{AcceptedRelease, Candidate, LockedDeb, Origin};
 use dmc_lock::{
     ArchiveName, Lock, LockedPackage, LockedRelease, PackageKey, Role, SuiteKey, TextError,
 };
-use dmc_types::Suite;
+use dmc_types::{Arch, Suite};
 use std::collections::BTreeMap;
 
 /// The name of a third party's archive.
@@ -61,7 +62,9 @@ pub(super) fn release(accepted: &AcceptedRelease) -> Result<(SuiteKey, LockedRel
 
 /// An image's rows as packages that can be fetched.
 pub(super) fn debs(
+    settings: &Settings,
     lock: &Lock,
+    arch: Arch,
     rows: BTreeMap<&PackageKey, &LockedPackage>,
 ) -> Result<Vec<LockedDeb>, Drift> {
     // A lock that was read has the release of each of its rows.
@@ -81,19 +84,20 @@ pub(super) fn debs(
             filename: row.path.to_string(),
             size: row.size,
             checksum: row.checksum,
-            origin: origin(&row.suite, release),
+            origin: origin(settings, arch, &row.suite, release),
         })
     };
     vouched.map(deb).collect()
 }
 
-fn origin(key: &SuiteKey, release: &LockedRelease) -> Origin {
+fn origin(settings: &Settings, arch: Arch, key: &SuiteKey, release: &LockedRelease) -> Origin {
     let owner = match (&key.archive, release.role) {
         (Some(name), _) => Owner::ThirdParty(name.to_string()),
         (None, Some(Role::Security)) => Owner::Vendor(dmc_archive::Role::Security),
         (None, _) => Owner::Vendor(dmc_archive::Role::Main),
     };
     Origin {
+        past: settings.past(arch, &key.suite, release.date).filter(|_| key.archive.is_none()),
         owner,
         suite: key.suite.clone(),
         in_release: release.in_release,

@@ -26,6 +26,12 @@ impl Snapshot {
         }
     }
 
+    /// The moment of a time since 1970; none for what cannot be asked for.
+    pub fn at(time: UnixTime) -> Option<Self> {
+        let within = (0..=253_402_300_799).contains(&time);
+        Timestamp::from_second(time).ok().filter(|_| within).map(Self)
+    }
+
     /// In seconds since 1970.
     pub fn time(self) -> UnixTime {
         self.0.as_second()

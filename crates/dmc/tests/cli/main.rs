@@ -14,6 +14,7 @@ mod care;
 mod diff;
 mod interrupted;
 mod listing;
+mod locking;
 mod machine;
 mod messages;
 mod nightly;
