@@ -75,7 +75,7 @@ impl Workshop {
         if rows.is_empty() {
             return Ok(None);
         }
-        let debs = rows::debs(lock, rows).map_err(|why| self.drift(why))?;
+        let debs = rows::debs(&self.settings, lock, arch, rows).map_err(|why| self.drift(why))?;
         Ok(Some(Arc::new(self.archive.locked(arch, &debs).await?)))
     }
 
