@@ -156,7 +156,7 @@ fn mistakes_with_locks_are_answered_with_a_way_out() {
     stage.write("work/dmc.lock", broken.as_bytes());
     stage
         .run(&["lock", "-t", "nginx"])
-        .failed(1, &["`dmc.lock` is no lock", "cause: line 1", "hint: "]);
+        .failed(2, &["`dmc.lock` is no lock", "cause: line 1", "hint: "]);
     stage.run(&["-t", "nginx", "--locked"]).failed(2, &["`dmc.lock` is no lock"]);
     assert_eq!(fs::read_to_string(stage.path("work/dmc.lock")).unwrap(), broken);
 }
