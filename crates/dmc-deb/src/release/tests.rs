@@ -111,6 +111,51 @@ fn one_good_signature_of_several_is_enough() {
 }
 
 #[test]
+fn all_who_signed_are_told_each_once() {
+    let suite = "trixie".parse().unwrap();
+    let [archive, stranger] = [&*ARCHIVE, &*STRANGER].map(|cert| cert.fingerprint().to_hex());
+    for (signed, known, wanted) in [
+        (vec![&*STRANGER, &*ARCHIVE], vec![&*ARCHIVE], vec![&archive]),
+        (vec![&*STRANGER, &*ARCHIVE], vec![&*ARCHIVE, &*STRANGER], vec![&archive, &stranger]),
+        (vec![&*ARCHIVE, &*ARCHIVE], vec![&*ARCHIVE], vec![&archive]),
+        (vec![&*ARCHIVE], vec![&*STRANGER], vec![]),
+    ] {
+        let in_release = sign(&text(NOW, ""), &signed, NOW);
+        let found = Release::signers(&in_release, &keyring(&known), &demand(&suite));
+        let mut found = found.unwrap_or_default();
+        found.sort_by_key(|key| *key != archive);
+        assert_eq!(found.iter().collect::<Vec<_>>(), wanted);
+    }
+    let changed = replaced(&sign(&text(NOW, ""), &[&ARCHIVE], NOW), "Debian", "Debiam");
+    let refused = Release::signers(&changed, &keyring(&[&ARCHIVE]), &demand(&suite));
+    assert!(matches!(refused, Err(ReleaseError::BadSignature { .. })));
+}
+
+#[test]
+fn signed_by_names_those_who_may_sign_next() {
+    let [one, two] = ["ab".repeat(20), "cd".repeat(32)];
+    let field = format!("Signed-By: {one}!, 12AB,\n {two}\n");
+    let in_release = sign(&text(NOW, &field), &[&ARCHIVE], NOW);
+    let release = verify(&in_release, &keyring(&[&ARCHIVE])).unwrap();
+    assert_eq!(release.successors(), [one, two].map(|key| key.to_ascii_uppercase()));
+}
+
+#[test]
+fn a_release_is_judged_as_of_the_snapshot() {
+    let suite = "trixie".parse().unwrap();
+    let in_release = sign(&text(NOW, ""), &[&ARCHIVE], NOW);
+    for (now, snapshot, wanted) in [
+        (NOW + 900 * DAY, Some(NOW), true),
+        (NOW + 900 * DAY, Some(NOW - DAY), false),
+        (NOW, Some(NOW + DAY), true),
+    ] {
+        let demand = Demand { now, snapshot, ..demand(&suite) };
+        let verified = Release::verify(&in_release, &keyring(&[&ARCHIVE]), &demand);
+        assert_eq!(verified.is_ok(), wanted, "{snapshot:?}");
+    }
+}
+
+#[test]
 fn keyrings_are_binary_or_armored_and_merge() {
     let armored = Keyring::parse(&ARCHIVE.armored().to_vec().unwrap()).unwrap();
     let mut both = keyring(&[&STRANGER, &STRANGER]);

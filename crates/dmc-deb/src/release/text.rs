@@ -6,6 +6,9 @@ use dmc_types::{Checksum, UnixTime};
 use std::collections::BTreeMap;
 use std::ops::Bound::{Included, Unbounded};
 
+/// Most keys of `Signed-By` that are read.
+const MOST_SUCCESSORS: usize = 32;
+
 impl ReleaseText {
     /// Reads the signed text, which must be one paragraph.
     pub(super) fn parse(text: &[u8]) -> Result<Self, ReleaseError> {
@@ -134,7 +137,8 @@ impl<'a> Fields<'a> {
         let words = self.get(name).unwrap_or_default().split([',', ' ', '\t', '\n']);
         words
             .map(|word| word.trim_end_matches('!').to_ascii_uppercase())
-            .filter(|word| !word.is_empty())
+            .filter(|word| matches!(word.len(), 40 | 64))
+            .take(MOST_SUCCESSORS)
             .collect()
     }
 

@@ -183,3 +183,46 @@ fn a_wrong_configuration_is_named() {
     no configuration sets `archs`
     "#);
 }
+
+#[test]
+fn a_snapshot_of_a_pocket_has_an_address_and_a_name_of_its_own() {
+    let conf = read(&[
+        BASE,
+        "[vendor.debian.snapshots]\nmain = \"http://old.test/{time}\"\n\
+         security = \"{mirror}/{time}/s\"\n\
+         [vendor.debian.floors]\ntrixie = \"2026-09-12T07:55:41Z\"\nsid = \"2026-01-01T00:00:00Z\"\n\
+         [vendor.debian.ended]\nmain = \"http://ended.test\"\n\
+         [vendor.debian.suites]\nbuster = { ended = true }",
+        "vendor.debian.floors.sid = \"\"",
+    ])
+    .unwrap();
+    let (_, at) = Snapshot::split("trixie@20260912T080000Z").unwrap();
+    let dist = conf.dist("trixie").unwrap();
+    let dated = |mirror| -> Result<Vec<String>, ConfError> {
+        let pockets = dist.pockets(Arch::Amd64)?.into_iter();
+        let dated = pockets.map(|pocket| dist.dated(pocket, Arch::Amd64, at.unwrap(), mirror));
+        dated.map(|pocket| pocket.map(|pocket| format!("{} {}", pocket.site, pocket.uri))).collect()
+    };
+    assert_eq!(
+        dated(Some("http://near.test/")).unwrap(),
+        [
+            "main@20260912T080000Z http://old.test/20260912T080000Z",
+            "security@20260912T080000Z http://near.test/20260912T080000Z/s",
+        ]
+    );
+    assert!(matches!(dated(None), Err(ConfError::NoMirror { .. })));
+    assert!(dist.vendor.snapshots_ask_mirror());
+    let floors: Vec<_> =
+        dist.vendor.floors.iter().map(|(suite, at)| (suite.as_str(), *at)).collect();
+    assert_eq!(floors, [("trixie", 1_789_199_741)]);
+    assert_eq!(dist.moved_to(Arch::Amd64).count(), 0, "it has not ended");
+    let buster = conf.dist("buster").unwrap();
+    assert_eq!(buster.moved_to(Arch::Amd64).collect::<Vec<_>>(), [("main", "http://ended.test")]);
+    // Hosts of their own may be ahead of the others: what is remembered of them is apart.
+    let noble = conf.dist("noble").unwrap();
+    let site = |arch| noble.pockets(arch).unwrap()[0].site.clone();
+    assert_eq!([site(Arch::Amd64), site(Arch::Riscv64)], ["main of amd64", "main"]);
+    let pocket = noble.pockets(Arch::Amd64).unwrap().remove(0);
+    let none = noble.dated(pocket, Arch::Amd64, at.unwrap(), None).unwrap_err();
+    assert!(none.hint().unwrap().contains("[vendor.ubuntu.snapshots]"), "{none}");
+}
