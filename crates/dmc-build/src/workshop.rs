@@ -11,7 +11,7 @@ use dmc_archive::transport::Network;
 use dmc_archive::{Archive, ArchiveError, Progress, Store, Transport, TransportOptions};
 use dmc_image::Layout;
 use dmc_image::layout::Reference;
-use dmc_image::oci::{Descriptor, Index};
+use dmc_image::oci::{Descriptor, Index, Platform};
 use dmc_types::{Arch, ImagePath, PackageName, TemplateName};
 use dmc_verify::Report;
 use std::sync::Arc;
@@ -212,12 +212,8 @@ impl Workshop {
         let document: Index = layout.read_document(&index)?;
         let version = document.annotations.get("org.opencontainers.image.version");
         let tag = version.map_or("latest", String::as_str).to_owned();
-        let oci = arch.oci();
         let manifest = document.manifests.into_iter().find(|manifest| {
-            manifest.platform.as_ref().is_some_and(|platform| {
-                platform.architecture == oci.architecture
-                    && platform.variant.as_deref() == oci.variant
-            })
+            manifest.platform.as_ref().is_some_and(|platform| of_platform(platform, arch))
         });
         Ok((layout, manifest.ok_or_else(none)?, tag))
     }
@@ -299,6 +295,12 @@ fn transport_options(settings: &Settings, network: Network) -> TransportOptions 
         longest_wait: Duration::from_mins(10),
         ..options
     }
+}
+
+/// Whether an image's platform is that of an architecture.
+pub(crate) fn of_platform(platform: &Platform, arch: Arch) -> bool {
+    let oci = arch.oci();
+    platform.architecture == oci.architecture && platform.variant.as_deref() == oci.variant
 }
 
 /// An index in the layout and its names.

@@ -3,11 +3,13 @@
 use super::check::{Checkup, Cure, Damage, Finding, RECORD};
 use super::{Referred, records};
 use crate::error::BuildError;
-use crate::workshop::Workshop;
+use crate::record::ImageRecord;
+use crate::workshop::{Workshop, of_platform};
 use camino::Utf8PathBuf;
 use dmc_archive::ArchiveError;
 use dmc_archive::store::{Object, Shelf};
 use dmc_image::Layout;
+use dmc_image::oci::Index;
 use dmc_lock::Lock;
 use dmc_types::{Arch, PackageName, Sha256, TemplateName};
 use std::collections::{BTreeMap, BTreeSet};
@@ -194,11 +196,38 @@ impl Workshop {
         template: &TemplateName,
     ) -> Result<(), BuildError> {
         let mut images = Vec::new();
-        for arch in self.settings.conf.archs.clone() {
+        for arch in self.archs_of(layout, template)? {
             images.push(self.image(template, arch).await?.0);
         }
         Self::write_index(layout, &images)?;
         Ok(())
+    }
+
+    /// The architectures for which there are images of a template, as far as its indices and
+    /// records can be read; those of the configuration where nothing can.
+    fn archs_of(&self, layout: &Layout, template: &TemplateName) -> Result<Vec<Arch>, BuildError> {
+        let mut found = BTreeSet::new();
+        let tags = layout.refs()?.into_iter();
+        for (_, index) in tags.filter(|(tag, _)| tag.split(':').next() == Some(template.as_str())) {
+            let Ok(index) = layout.read_document::<Index>(&index) else { continue };
+            let platforms: Vec<_> =
+                index.manifests.into_iter().filter_map(|it| it.platform).collect();
+            let is_there =
+                |arch: &Arch| platforms.iter().any(|platform| of_platform(platform, *arch));
+            found.extend(Arch::ALL.into_iter().filter(is_there));
+        }
+        for (_, image) in records(layout)? {
+            let record = ImageRecord::read(layout, &image).ok();
+            found.extend(record.filter(|it| it.template == *template).map(|record| record.arch));
+        }
+        let usual = self.settings.conf.archs.iter().copied();
+        if found.is_empty() {
+            return Ok(usual.collect());
+        }
+        // An index lists them in the order of the configuration.
+        let mut archs: Vec<Arch> = usual.filter(|arch| found.remove(arch)).collect();
+        archs.extend(found);
+        Ok(archs)
     }
 }
 
