@@ -145,6 +145,26 @@ fn a_lock_keeps_its_packages_and_without_any_reference_nothing_goes() {
 }
 
 #[test]
+fn cleaning_beside_a_build_takes_nothing_from_it() {
+    let stage = Stage::new();
+    let wanted = stage.build().good().digests();
+    let all = Limits { older_than: Some(Duration::ZERO), max_size: Some(0) };
+    for _ in 0..4 {
+        age(&stage, 2 * Duration::from_hours(1));
+        for folder in ["store/v1/records", "out"] {
+            drop(fs::remove_dir_all(stage.path(folder)));
+        }
+        let settings = stage.settings();
+        let cleaning = std::thread::spawn(move || {
+            let workshop = workshop(settings);
+            (0..40).map(|_| workshop.clean(&all, None, false).unwrap().gone.len()).sum::<usize>()
+        });
+        assert_eq!(stage.build().good().digests(), wanted);
+        assert!(cleaning.join().unwrap() > 0, "it had something to do");
+    }
+}
+
+#[test]
 fn a_record_that_cannot_be_read_stops_it_before_anything_goes() {
     let stage = Stage::new();
     stage.build().good();
@@ -221,6 +241,24 @@ fn what_nobody_has_any_more_is_lost_and_said_so() {
     }
     assert!(fs::read(stage.path("out/index.json")).unwrap() == index, "no tag moves");
     build(tomorrow(&stage), &["nginx"]).good();
+}
+
+#[test]
+fn only_architectures_that_were_built_are_built_again() {
+    let stage = Stage::new();
+    let mut settings = stage.settings();
+    settings.conf.archs = vec![Arch::Amd64];
+    build(settings, &["nginx"]).good();
+    stage.server.reset();
+    let blobs = files(&stage.path("out/blobs"));
+    for path in &blobs {
+        flip(path);
+        let found = check(stage.settings(), true);
+        assert_eq!(found.findings.len(), 1, "{:#?}", found.findings);
+        assert_eq!(found.findings[0].cure, Cure::Restored, "{path}");
+    }
+    assert!(files(&stage.path("out/blobs")) == blobs);
+    assert_eq!(stage.packages_fetched(), [""; 0]);
 }
 
 #[test]
