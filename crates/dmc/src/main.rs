@@ -1,6 +1,6 @@
 //! The command line: arguments, progress, messages, exit codes.
 //!
-//! `args` says what can be typed, `settings` what it comes to with environment and configuration;
+//! `args` says what can be typed, `settings` and `request` what it comes to;
 //! `dmc-build` does the work; `report` prints what comes out. Results go to stdout, all else to
 //! stderr. Exit codes: 0 done, 1 something failed, 2 the request cannot be understood.
 
@@ -21,6 +21,7 @@ mod logging;
 mod progress;
 mod relay;
 mod report;
+mod request;
 mod settings;
 mod update;
 mod verify;
@@ -33,7 +34,8 @@ use dmc_build::{Activity, Plan, Reach, Step, Workshop};
 use error::CommandError;
 use progress::Bars;
 use report::{Report, command_error};
-use settings::{Environment, Request};
+use request::Request;
+use settings::Environment;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -70,18 +72,18 @@ fn act(args: &Args, env: &Environment, bars: &Bars) -> Result<u8, CommandError> 
         tracing::warn!("a template is left out: {}", error.render_plain());
     }
     start_threads(settings.conf.jobs)?;
-    match settings::request(args, &settings)? {
+    match request::request(args, &settings)? {
         Request::Clean => clean::answer(args, settings, bars),
         Request::Check => check::answer(args, settings, bars),
         Request::Why { template, path } => why::answer(args, settings, &template, &path, bars),
         Request::Diff { old, new } => diff::answer(args, settings, (&old, &new), bars),
         Request::Tasks(activities) => {
             let all = activities.contains(&Activity::Update);
-            let mut templates = settings::templates(args, &settings, all)?;
+            let mut templates = request::templates(args, &settings, all)?;
             let locks = [Activity::Lock, Activity::CompareLock];
             let locks = locks.iter().any(|locks| activities.contains(locks));
             if locks && args.templates.is_empty() && args.groups.is_empty() {
-                templates = settings::locked_templates(&settings)?;
+                templates = request::locked_templates(&settings)?;
             }
             let needs_one = [Activity::Create, Activity::Verify, Activity::Test, Activity::Load];
             if templates.is_empty() && needs_one.iter().any(|needs| activities.contains(needs)) {
@@ -94,7 +96,7 @@ fn act(args: &Args, env: &Environment, bars: &Bars) -> Result<u8, CommandError> 
             }
             let plan = Plan::new(&activities, &templates, &settings.conf.archs, env.host);
             let plan = if settings.locked.is_some() { plan.held() } else { plan };
-            let selection = settings::selection(args);
+            let selection = request::selection(args);
             let tasks = plan.select(&selection).map_err(|error| command_error(&error.into()))?;
             if args.list {
                 return list::print(args, settings, &tasks, bars);

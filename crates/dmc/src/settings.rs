@@ -1,16 +1,16 @@
-//! From what was typed to what is to be done: flags over environment over configuration.
+//! From what was typed to what a run is made of: flags over environment over configuration.
 
-use crate::args::{Activity, Args, EngineChoice};
+use crate::args::{Args, EngineChoice};
 use crate::embedded;
-use crate::error::{CommandError, FAILED, USAGE};
+use crate::error::{CommandError, USAGE};
 use crate::logging::{self, Logging};
 use camino::{Utf8Path, Utf8PathBuf};
 use dmc_archive::Floor;
-use dmc_build::{Engine, Extras, LockFailure, Selection, Settings, read_lock};
+use dmc_build::{Engine, Extras, LockFailure, Settings, read_lock};
 use dmc_image::Compression;
 use dmc_lock::Lock;
 use dmc_template::{Catalog, Conf, ConfLayer, Snapshot, TemplateFolder, nearest};
-use dmc_types::{Arch, TemplateName};
+use dmc_types::Arch;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -168,6 +168,18 @@ fn lock(file: &Utf8Path) -> Result<Lock, CommandError> {
     read.map_err(|error| CommandError::from_library(USAGE, &error, error.hint()))
 }
 
+/// The lock that keeps packages: the one that is named, else the usual one where it is there.
+pub(crate) fn lock_if_there(
+    args: &Args,
+    settings: &Settings,
+) -> Result<Option<Lock>, CommandError> {
+    if args.lock.is_some() {
+        return lock(&settings.lock_file).map(Some);
+    }
+    read_lock(&settings.lock_file)
+        .map_err(|error| CommandError::from_library(USAGE, &error, error.hint()))
+}
+
 /// What a lock that is there says of the releases to come.
 fn floors(file: &Utf8Path) -> Result<Vec<Floor>, CommandError> {
     let lock =
@@ -265,234 +277,6 @@ fn template_folders(args: &Args, env: &Environment) -> Result<Vec<TemplateFolder
             .hint("check --templates-dir"));
     }
     Ok(folders)
-}
-
-/// What is to be done.
-pub(crate) enum Request {
-    /// Numbered tasks.
-    Tasks(BTreeSet<dmc_build::Activity>),
-    /// A question about a file of an image.
-    Why {
-        /// The template.
-        template: String,
-        /// The path.
-        path: String,
-    },
-    /// A comparison.
-    Diff {
-        /// What names the old side.
-        old: String,
-        /// What names the new side.
-        new: String,
-    },
-    /// Store and layout are thinned out.
-    Clean,
-    /// Store and layout are read again.
-    Check,
-}
-
-/// Works out the activities from `-a` and from the words, and what the words add to them.
-pub(crate) fn request(args: &Args, settings: &Settings) -> Result<Request, CommandError> {
-    let mut activities: Vec<Activity> = args.activities.clone();
-    let mut words = args.words.iter();
-    // These two take the words that follow them.
-    let asks =
-        |all: &[Activity]| all.iter().any(|one| [Activity::Why, Activity::Diff].contains(one));
-    while !asks(&activities)
-        && let Some(word) = words.next()
-    {
-        activities.push(activity(word, settings)?);
-    }
-    if activities.contains(&Activity::Why) {
-        return why(args, settings, &words.collect::<Vec<_>>());
-    }
-    if activities.contains(&Activity::Diff) {
-        return match words.collect::<Vec<_>>()[..] {
-            [old, new] => Ok(Request::Diff { old: old.clone(), new: new.clone() }),
-            _ => Err(CommandError::usage("diff asks for two images or locks")
-                .hint("dmc diff nginx:1.26.3 nginx:latest")),
-        };
-    }
-    if let Some(care) = care(args, &activities)? {
-        return Ok(care);
-    }
-    if activities.is_empty() {
-        if args.templates.is_empty() && args.groups.is_empty() {
-            return Err(CommandError::usage("nothing to do").hint(
-                "name a template: dmc -t nginx; `dmc --help` lists templates and activities",
-            ));
-        }
-        activities.push(Activity::Create);
-    }
-    let mut tasks: BTreeSet<_> = activities.iter().filter_map(|activity| activity.task()).collect();
-    check_lock_flags(args, &tasks)?;
-    if args.diff {
-        tasks.remove(&dmc_build::Activity::Lock);
-        tasks.insert(dmc_build::Activity::CompareLock);
-    }
-    Ok(Request::Tasks(tasks))
-}
-
-/// What flags of the lock go together with.
-fn check_lock_flags(
-    args: &Args,
-    tasks: &BTreeSet<dmc_build::Activity>,
-) -> Result<(), CommandError> {
-    use dmc_build::Activity;
-    if args.diff && !tasks.contains(&Activity::Lock) {
-        return Err(CommandError::usage("--diff compares locks").hint("dmc lock --diff"));
-    }
-    let reads = [Activity::Setup, Activity::Update, Activity::Lock];
-    match reads.into_iter().find(|activity| args.locked && tasks.contains(activity)) {
-        Some(activity) => Err(CommandError::usage(format!(
-            "{activity} reads the archive, and --locked keeps from that"
-        ))
-        .hint("leave --locked out, or build first and do the rest after that")),
-        None => Ok(()),
-    }
-}
-
-/// The templates that the lock has; `dmc lock` without names renews them all.
-pub(crate) fn locked_templates(settings: &Settings) -> Result<Vec<TemplateName>, CommandError> {
-    let lock = read_lock(&settings.lock_file)
-        .map_err(|error| CommandError::from_library(FAILED, &error, error.hint()))?;
-    let Some(lock) = lock else {
-        return Err(CommandError::usage(format!("there is no lock `{}` yet", settings.lock_file))
-            .hint("name the templates that it is to have: dmc lock -t nginx,static"));
-    };
-    for name in lock.templates.keys() {
-        if !settings.catalog.names().any(|known| known == name) {
-            let file = &settings.lock_file;
-            let what =
-                format!("the lock `{file}` has template {name}, which is not there any more");
-            return Err(CommandError::usage(what).hint(
-                "take its table out of the file, or name the templates to lock: dmc lock -t …",
-            ));
-        }
-    }
-    Ok(lock.templates.into_keys().collect())
-}
-
-/// Clean and check are about all of store and layout, and each goes alone.
-fn care(args: &Args, activities: &[Activity]) -> Result<Option<Request>, CommandError> {
-    let (name, request) = if activities.contains(&Activity::Clean) {
-        ("clean", Request::Clean)
-    } else if args.older_than.is_some() || args.max_size.is_some() {
-        return Err(CommandError::usage("--older-than and --max-size are for clean")
-            .hint("dmc clean --older-than 30d"));
-    } else if activities.contains(&Activity::Check) {
-        ("check", Request::Check)
-    } else {
-        return Ok(None);
-    };
-    if activities.len() > 1 {
-        return Err(CommandError::usage(format!("{name} goes alone"))
-            .hint(format!("run `dmc {name}` before or after the rest")));
-    }
-    if !args.templates.is_empty() || !args.groups.is_empty() {
-        return Err(CommandError::usage(format!("{name} is about all of store and layout"))
-            .hint("leave out -t and -g"));
-    }
-    Ok(Some(request))
-}
-
-/// The lock that keeps packages: the one that is named, else the usual one where it is there.
-pub(crate) fn lock_if_there(
-    args: &Args,
-    settings: &Settings,
-) -> Result<Option<Lock>, CommandError> {
-    if args.lock.is_some() {
-        return lock(&settings.lock_file).map(Some);
-    }
-    read_lock(&settings.lock_file)
-        .map_err(|error| CommandError::from_library(USAGE, &error, error.hint()))
-}
-
-fn why(args: &Args, settings: &Settings, rest: &[&String]) -> Result<Request, CommandError> {
-    let mut templates: Vec<&String> = args.templates.iter().collect();
-    templates.extend(rest);
-    match templates[..] {
-        [template, path] => {
-            let variant = template.parse().map(|name| settings.catalog.variant_of(&name));
-            let template = variant.map_or_else(|_| template.clone(), |name| name.to_string());
-            Ok(Request::Why { template, path: path.clone() })
-        }
-        _ => Err(CommandError::usage("why asks for a template and a path")
-            .hint("dmc why nginx /usr/sbin/nginx")),
-    }
-}
-
-fn activity(word: &str, settings: &Settings) -> Result<Activity, CommandError> {
-    <Activity as clap::ValueEnum>::from_str(word, false)
-        .map_err(|_unknown| unexpected(word, settings))
-}
-
-/// A word that is no activity: perhaps a template, a group, or a misspelling.
-fn unexpected(word: &str, settings: &Settings) -> CommandError {
-    let catalog = &settings.catalog;
-    let error = CommandError::usage(format!("`{word}` is not an activity"));
-    let activities = Activity::names();
-    if catalog.names().any(|name| name.as_str() == word) {
-        return error.hint(format!("it is a template: dmc -t {word}"));
-    }
-    if catalog.groups().contains_key(word) {
-        return error.hint(format!("it is a group of templates: dmc -g {word}"));
-    }
-    let names = catalog.names().map(TemplateName::as_str);
-    let known = activities.iter().map(String::as_str).chain(names);
-    match nearest(word, known) {
-        Some(near) if activities.iter().any(|name| name == near) => {
-            error.hint(format!("did you mean `dmc {near}`?"))
-        }
-        Some(near) => error.hint(format!("did you mean `dmc -t {near}`?")),
-        None => error.hint(format!("activities are {}", activities.join(", "))),
-    }
-}
-
-/// The templates that are named, each once, parents before the templates that extend them. None
-/// named means all, where `all_by_default`.
-pub(crate) fn templates(
-    args: &Args,
-    settings: &Settings,
-    all_by_default: bool,
-) -> Result<Vec<TemplateName>, CommandError> {
-    let catalog = &settings.catalog;
-    let mut asked: BTreeSet<TemplateName> = BTreeSet::new();
-    let usage = |error: dmc_template::TemplateError| {
-        CommandError::from_library(USAGE, &error, error.hint())
-    };
-    for name in &args.templates {
-        let known = catalog.names().find(|known| known.as_str() == name);
-        match (catalog.get(name), known) {
-            // A broken template is its own failure; the others are still built.
-            (_, Some(known)) => asked.insert(known.clone()),
-            (Ok(template), None) => asked.insert(template.name().clone()),
-            (Err(error), None) => {
-                let plain = name.strip_suffix("-dev").filter(|name| catalog.get(name).is_ok());
-                let variant =
-                    plain.map(|plain| format!("its variant with tools: dmc -T -t {plain}"));
-                return Err(usage(error).hint_of(variant));
-            }
-        };
-    }
-    for group in &args.groups {
-        let names = catalog.group(group).map_err(usage)?;
-        if names.is_empty() {
-            tracing::info!("group {group} has nothing to build");
-        }
-        asked.extend(names.into_iter().cloned());
-    }
-    if asked.is_empty() && all_by_default {
-        asked.extend(catalog.names().cloned());
-    }
-    // By -T each gives way to its variant.
-    let asked: BTreeSet<_> = asked.iter().map(|name| catalog.variant_of(name)).collect();
-    Ok(catalog.names().filter(|name| asked.contains(*name)).cloned().collect())
-}
-
-/// Which tasks.
-pub(crate) fn selection(args: &Args) -> Selection {
-    Selection { begin: args.begin, end: args.end, only: args.only.iter().copied().collect() }
 }
 
 /// What load, test and setup need.
