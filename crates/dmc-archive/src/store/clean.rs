@@ -20,7 +20,8 @@ const IDLE: Duration = Duration::from_hours(30 * 24);
 /// How much is to go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Limits {
-    /// Of what nobody refers to, only what was not used for so long; all of it by default.
+    /// Of what nobody refers to, only what was not used for so long; all of it by default. What
+    /// is kept for thirty days stays so long in any case.
     pub older_than: Option<Duration>,
     /// Besides, the least recently used until the store is no larger than this, in bytes:
     /// first what nobody refers to, then the rest. By itself it leaves what fits.
@@ -89,7 +90,8 @@ pub fn surplus(
     let old = |hold: Hold, object: &Object| match (hold, limits.older_than) {
         (Hold::Loose, None) => !by_size_alone || object.is_unfinished(),
         (Hold::Cached, None) => !by_size_alone && idle(object) >= IDLE,
-        (Hold::Loose | Hold::Cached, Some(age)) => idle(object) >= age,
+        (Hold::Loose, Some(age)) => idle(object) >= age,
+        (Hold::Cached, Some(age)) => idle(object) >= age.max(IDLE),
         _ => false,
     };
     let (mut gone, rest): (Vec<_>, Vec<_>) =
@@ -168,7 +170,8 @@ mod tests {
         for (why, older_than, max_size, wanted) in [
             ("what nobody refers to, and what lay idle", None, None, "2 9 6 2 5 p"),
             ("the same where it is old", days(30), None, "2 9 6"),
-            ("no age spares what is half done for long", days(0), None, "2 9 6 8 2 4 5 p"),
+            ("no age is none for what may be used again", days(0), None, "2 9 6 2 5 p"),
+            ("an age above that of the rest", days(33), None, "2 9"),
             ("what fits stays", None, Some(1000), "p"),
             ("the least recently used goes first", None, Some(60), "p 2 9 6"),
             ("what is needed goes last", None, Some(20), "p 2 9 6 8 2 4 5"),

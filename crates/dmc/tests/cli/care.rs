@@ -1,6 +1,6 @@
 //! `clean` and `check` as their users meet them.
 
-use crate::stage::{Stage, suites};
+use crate::stage::{HONEST, Stage, suites};
 use dmc_testkit::FakeArchive;
 use serde_json::Value;
 use std::fs::{self, File};
@@ -24,6 +24,18 @@ fn flip(stage: &Stage, folder: &str) -> String {
     bytes[middle] ^= 1;
     fs::write(path, bytes).unwrap();
     files[0].file_name().to_owned()
+}
+
+fn flip_all(stage: &Stage, folder: &str) {
+    for entry in stage.path(folder).read_dir_utf8().unwrap() {
+        let path = entry.unwrap().into_path();
+        let mut bytes = fs::read(&path).unwrap();
+        let middle = bytes.len() / 2;
+        if let Some(byte) = bytes.get_mut(middle) {
+            *byte ^= 1;
+        }
+        fs::write(path, bytes).unwrap();
+    }
 }
 
 fn last(stdout: &str) -> Value {
@@ -96,6 +108,37 @@ fn check_tells_what_is_damaged_and_repairs_it() {
     stage.server.serve(&FakeArchive::of(&[]));
     let told = stage.run(&["check"]).failed(1, &["hint: "]);
     assert!(told.stdout.contains("; lost: "), "{}", told.stdout);
+}
+
+#[test]
+fn what_only_a_lock_has_is_restored_from_it() {
+    let stage = Stage::new();
+    stage.run(&NGINX).good();
+    stage.run(&["lock", "-t", "nginx"]).good();
+    let mut newer = suites();
+    newer[0].date += 60;
+    for (_, deb) in newer[0].debs.iter_mut().filter(|(_, deb)| deb.package() == "zlib1g") {
+        *deb = deb.clone().at_version("1:9");
+    }
+    let mut archive = FakeArchive::of(&newer);
+    for arch in ["amd64", "arm64"] {
+        let old = HONEST
+            .files()
+            .keys()
+            .find(|path| path.contains("/zlib1g_") && path.ends_with(&format!("_{arch}.deb")));
+        archive.put(old.unwrap(), HONEST.get(old.unwrap()).to_vec());
+    }
+    stage.server.serve(&archive);
+    for debs in ["home/.cache/dmc/v1/debs", "home/.cache/dmc/v1/contents"] {
+        flip_all(&stage, debs);
+    }
+    let told = stage.run(&["check"]).good();
+    assert!(told.stdout.contains(", 0 lost"), "{}", told.stdout);
+    assert!(stage.run(&["check"]).good().stdout.contains("all is well"));
+    flip_all(&stage, "home/.cache/dmc/v1/debs");
+    fs::remove_file(stage.path("work/dmc.lock")).unwrap();
+    let told = stage.run(&["check"]).failed(1, &["-M"]);
+    assert!(told.stdout.contains("does not have that zlib1g for amd64"), "{}", told.stdout);
 }
 
 #[test]
