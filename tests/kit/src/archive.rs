@@ -64,6 +64,8 @@ pub struct FakeSuite {
     pub keys: Vec<SigningKey>,
     /// The packages, each with its component.
     pub debs: Vec<(String, DebBuilder)>,
+    /// Paragraphs of packages that are in no pool; they end every `Packages`.
+    pub unpooled: String,
 }
 
 impl FakeSuite {
@@ -88,6 +90,7 @@ impl FakeSuite {
             successors: Vec::new(),
             keys: Vec::new(),
             debs: Vec::new(),
+            unpooled: String::new(),
         }
     }
 

@@ -15,6 +15,7 @@ mod browser;
 mod contents;
 mod engines;
 mod images;
+mod large;
 mod listing;
 mod mariadb;
 mod php;

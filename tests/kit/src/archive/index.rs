@@ -59,6 +59,7 @@ fn add_indices(
             contents.entry(path).or_default().push(package.clone());
         }
     }
+    packages += &suite.unpooled;
     let path = format!("{component}/binary-{arch}/Packages");
     for compression in &suite.indices {
         let bytes = compression.pack(packages.as_bytes());
