@@ -22,11 +22,11 @@ fn slow_down(stage: &Stage) {
 
 /// Kills runs at random moments of their lives; each is followed by a plain run. Every third run
 /// goes on in the store and the layout that the one before it left.
-fn kill_at_random(seed: u64) {
+fn kill_at_random(seed: u64, args: &[&str], wanted: &str) {
     let stage = scene();
     slow_down(&stage);
     let begun = Instant::now();
-    assert_eq!(stage.run(&NGINX).good().stdout, *WANTED);
+    assert_eq!(stage.run(args).good().stdout, wanted);
     let life = u64::try_from(begun.elapsed().as_micros()).unwrap();
     let mut dice = Dice(seed);
     let mut killed = 0;
@@ -37,7 +37,7 @@ fn kill_at_random(seed: u64) {
         clear(&stage);
         slow_down(&stage);
         for _ in 0..=u8::from(turn % 3 == 0) {
-            let mut command = stage.command(&NGINX);
+            let mut command = stage.command(args);
             command.stdout(Stdio::null()).stderr(Stdio::null());
             let mut child = command.spawn().unwrap();
             let wait = Duration::from_micros(dice.below(life));
@@ -47,29 +47,29 @@ fn kill_at_random(seed: u64) {
             let why = format!("seed {seed}, turn {turn}, after {wait:?}");
             assert_sound(&stage, &why);
         }
-        assert_recovers(&stage, &NGINX, &WANTED, &format!("seed {seed}, turn {turn}"));
+        assert_recovers(&stage, args, wanted, &format!("seed {seed}, turn {turn}"));
     }
     assert!(killed >= KILLS, "only {killed} runs were killed before they ended");
 }
 
 #[test]
 fn kill_at_50_random_moments_loses_nothing_1() {
-    kill_at_random(1);
+    kill_at_random(1, &NGINX, &WANTED);
 }
 
 #[test]
 fn kill_at_50_random_moments_loses_nothing_2() {
-    kill_at_random(2);
+    kill_at_random(2, &NGINX, &WANTED);
 }
 
 #[test]
 fn kill_at_50_random_moments_loses_nothing_3() {
-    kill_at_random(3);
+    kill_at_random(3, &SMALL, &WANTED_SMALL);
 }
 
 #[test]
 fn kill_at_50_random_moments_loses_nothing_4() {
-    kill_at_random(4);
+    kill_at_random(4, &SMALL, &WANTED_SMALL);
 }
 
 #[test]
