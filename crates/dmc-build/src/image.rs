@@ -19,11 +19,22 @@ use dmc_image::layer::{Layer, LayerError, layer_key};
 use dmc_image::oci::{Descriptor, ImageConfig, Manifest};
 use dmc_image::{Layout, LayoutError};
 use dmc_template::{ArchTemplate, BuildMode, Placed, Template};
-use dmc_types::{Arch, ImagePath, Nature, PackageName, Sha256, Shebang, UnixTime};
+use dmc_types::{Arch, Compression, ImagePath, Nature, PackageName, Sha256, Shebang, UnixTime};
 use dmc_verify::{Counts, Problem, Report, Severity};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+/// One of the forms in which an image is written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Form {
+    /// How its layer is compressed.
+    pub compression: Compression,
+    /// The manifest.
+    pub manifest: Descriptor,
+    /// The compressed layer's size in bytes.
+    pub layer_size: u64,
+}
 
 /// What is known of an image once it is in the layout; kept in the store by keys over all that it
 /// depends on.
@@ -31,10 +42,13 @@ use std::sync::Arc;
 pub struct ImageSummary {
     /// The architecture.
     pub arch: Arch,
-    /// The manifest.
+    /// The manifest of its first form.
     pub manifest: Descriptor,
-    /// The compressed layer's size in bytes.
+    /// That form's compressed layer's size in bytes.
     pub layer_size: u64,
+    /// The same image for clients that know another compression.
+    #[serde(default)]
+    pub second: Option<Form>,
     /// Packages with a file in it.
     pub packages: usize,
     /// Files, links and folders in it.
@@ -58,6 +72,11 @@ pub struct ImageSummary {
 }
 
 impl ImageSummary {
+    /// The manifests of all its forms, the first in front.
+    pub fn manifests(&self) -> impl Iterator<Item = &Descriptor> {
+        [&self.manifest].into_iter().chain(self.second.iter().map(|form| &form.manifest))
+    }
+
     /// Annotations for an index that this image is part of.
     pub(crate) fn annotations(&self) -> &BTreeMap<String, String> {
         &self.annotations
@@ -302,13 +321,12 @@ impl Job {
             return Err(BuildError::Unfit { template, arch: self.arch_template.arch, report });
         }
         let layout = workshop.layout()?;
-        let layer = self.layer(&assembled, &contents, &layout)?;
         let made = extensions::Made {
             closure,
             template: &self.arch_template,
             tree: &assembled.tree,
             store: &contents,
-            compression: workshop.settings.compression,
+            compression: workshop.settings.compression.first(),
         };
         let costs = extensions::costs(&made, &self.extensions)?;
         let (tags, named_by) = self.version();
@@ -327,20 +345,22 @@ impl Job {
         };
         let annotations = description.annotations();
         let platform = self.arch_template.arch.oci();
-        let config = ImageConfig::new(
-            platform,
-            assembled.time,
-            run_config(&self.arch_template.image, annotations.clone()),
-            &layer,
-            &description.created_by(),
-        );
-        let manifest = layout.write_image(platform, &config, &layer, annotations.clone())?;
-        let record = self.record(&assembled);
-        record.write(&layout, &manifest.digest)?;
+        let (record, by) = (self.record(&assembled), description.created_by());
+        let form = |compression| -> Result<Form, BuildError> {
+            let layer = self.layer(&assembled, &contents, &layout, compression)?;
+            let run = run_config(&self.arch_template.image, annotations.clone());
+            let config = ImageConfig::new(platform, assembled.time, run, &layer, &by);
+            let manifest = layout.write_image(platform, &config, &layer, annotations.clone())?;
+            record.write(&layout, &manifest.digest)?;
+            Ok(Form { compression, manifest, layer_size: layer.size })
+        };
+        let first = form(workshop.settings.compression.first())?;
+        let second = workshop.settings.compression.second().map(form).transpose()?;
         Ok(ImageSummary {
             arch: self.arch_template.arch,
-            manifest,
-            layer_size: layer.size,
+            manifest: first.manifest,
+            layer_size: first.layer_size,
+            second,
             packages: record.packages.len(),
             files: assembled.tree.len(),
             source: named_by.map(|found| (found.package.clone(), found.source_version.clone())),
@@ -363,9 +383,9 @@ impl Job {
         assembled: &Assembled,
         contents: &StoreContents,
         layout: &Layout,
+        compression: Compression,
     ) -> Result<Layer, BuildError> {
         let store = self.workshop.archive.store();
-        let compression = self.workshop.settings.compression;
         let key = layer_key(&assembled.tree, compression);
         let known = store.record(&key).ok().flatten().filter(|_| !self.workshop.settings.force);
         if let Some(layer) = known.and_then(|json| serde_json::from_slice::<Layer>(&json).ok())
@@ -392,18 +412,22 @@ impl Job {
 }
 
 /// Whether everything that a summary speaks of is in the layout, with the record of its files. Of
-/// the layer only the size is looked at.
+/// the layers only the size is looked at.
 pub(crate) fn is_complete(layout: &Layout, summary: &ImageSummary) -> bool {
-    let Ok(manifest) = layout.read_document::<Manifest>(&summary.manifest) else { return false };
-    layout.read_blob(&manifest.config).is_ok()
-        && ImageRecord::read(layout, &summary.manifest.digest).is_ok()
-        && manifest.layers.iter().all(|layer| layout.has_blob(&layer.digest, layer.size))
+    summary.manifests().all(|manifest| {
+        let Ok(image) = layout.read_document::<Manifest>(manifest) else { return false };
+        layout.read_blob(&image.config).is_ok()
+            && ImageRecord::read(layout, &manifest.digest).is_ok()
+            && image.layers.iter().all(|layer| layout.has_blob(&layer.digest, layer.size))
+    })
 }
 
 /// Lets garbage collection spare an image for a while, as it does a new one. False where parts of
 /// it are not there.
 pub(crate) fn keep(layout: &Layout, summary: &ImageSummary) -> bool {
-    let Ok(manifest) = layout.read_document::<Manifest>(&summary.manifest) else { return false };
-    let mut blobs = [&summary.manifest, &manifest.config].into_iter().chain(&manifest.layers);
-    blobs.all(|blob| layout.keep_blob(&blob.digest, blob.size).unwrap_or(false))
+    summary.manifests().all(|manifest| {
+        let Ok(image) = layout.read_document::<Manifest>(manifest) else { return false };
+        let mut blobs = [manifest, &image.config].into_iter().chain(&image.layers);
+        blobs.all(|blob| layout.keep_blob(&blob.digest, blob.size).unwrap_or(false))
+    })
 }

@@ -132,12 +132,14 @@ impl Workshop {
             return Ok((summary.clone(), true));
         }
         let (summary, trace) = self.build(template, arch, &releases).await?;
-        if let Some((before, _)) = found.filter(|(before, _)| before.manifest != summary.manifest) {
+        let before = found.iter().flat_map(|(before, _)| before.manifests());
+        let other = before.zip(summary.manifests()).find(|(before, now)| before != now);
+        if let Some((before, now)) = other {
             return Err(BuildError::OtherDigest {
                 template: template.clone(),
                 arch,
-                before: before.manifest.digest,
-                now: summary.manifest.digest,
+                before: before.digest,
+                now: now.digest,
             });
         }
         self.remember(&inputs.key_with(&releases.digests), &summary)?;

@@ -44,7 +44,7 @@ pub use diff::{
 };
 pub use error::BuildError;
 pub use extensions::{ExtensionCost, ExtensionCosts};
-pub use image::ImageSummary;
+pub use image::{Form, ImageSummary};
 pub use inputs::{Input, OUTPUT, template_digest};
 pub use load::Engine;
 pub use lock::{Drift, LockFailure, LockUpdate, LockedImages, floors, read_lock};

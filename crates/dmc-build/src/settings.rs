@@ -6,11 +6,10 @@ use dmc_archive::release::Owner;
 use dmc_archive::{
     ArchiveSpec, Floor, Keyrings, Role, ShippedKeyring, SiteSpec, ThirdPartySpec, Url, VendorSpec,
 };
-use dmc_image::Compression;
 use dmc_lock::Lock;
 use dmc_system::Grammar;
 use dmc_template::{Catalog, Conf, Dist, Pocket, Snapshot, ThirdParty};
-use dmc_types::{Arch, Rule, Suite, UnixTime};
+use dmc_types::{Arch, Compressions, Rule, Suite, UnixTime};
 use dmc_verify::Tables;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -30,8 +29,8 @@ pub struct Settings {
     pub scripts: String,
     /// Shipped keyrings by the name that configuration gives them.
     pub keyrings: BTreeMap<String, Vec<u8>>,
-    /// Layer compression.
-    pub compression: Compression,
+    /// How layers are compressed, for each form of an image.
+    pub compression: Compressions,
     /// The store's folder.
     pub store: Utf8PathBuf,
     /// The layout's folder.

@@ -165,7 +165,10 @@ impl Workshop {
     ) -> Result<Descriptor, BuildError> {
         let newest = images.iter().max_by_key(|image| image.created);
         let annotations = newest.map(|image| image.annotations().clone()).unwrap_or_default();
-        let manifests = images.iter().map(|image| image.manifest.clone()).collect();
+        // Clients that know gzip alone take the first manifest of their platform.
+        let first = images.iter().map(|image| &image.manifest);
+        let second = images.iter().filter_map(|image| Some(&image.second.as_ref()?.manifest));
+        let manifests = first.chain(second).cloned().collect();
         Ok(layout.write_index(manifests, annotations)?)
     }
 

@@ -47,10 +47,7 @@ pub(crate) struct Header<'a> {
 impl Header<'_> {
     /// Appends the header, with an extended header before it where one is needed.
     pub(crate) fn append_to(&self, out: &mut Vec<u8>) {
-        let mut name = if self.name.is_empty() { b".".to_vec() } else { self.name.to_vec() };
-        if self.kind == Kind::Directory {
-            name.push(b'/');
-        }
+        let name = self.member_name();
         let records = self.records(&name);
         if !records.is_empty() {
             let extended = Header {
@@ -68,6 +65,15 @@ impl Header<'_> {
             pad(out, records.len() as u64);
         }
         self.append_block(&name, out);
+    }
+
+    /// The name as the archive has it: the root is `.`, a folder ends in a slash.
+    pub(crate) fn member_name(&self) -> Vec<u8> {
+        let mut name = if self.name.is_empty() { b".".to_vec() } else { self.name.to_vec() };
+        if self.kind == Kind::Directory {
+            name.push(b'/');
+        }
+        name
     }
 
     /// The records of an extended header, sorted by keyword; none where ustar suffices.

@@ -12,8 +12,8 @@ mod vendor;
 
 use crate::{TextError, nearest, text};
 pub use dated::Snapshot;
-use dmc_types::{Arch, NameError, Suite};
-pub use file::{Compression, Engine};
+use dmc_types::{Arch, Compressions, NameError, Suite};
+pub use file::Engine;
 use std::collections::BTreeMap;
 use std::time::Duration;
 pub use vendor::{Dist, Pocket, ThirdParty, Uris, Vendor};
@@ -52,7 +52,7 @@ pub struct Conf {
     /// security archive.
     pub mirror: Option<String>,
     /// How layers are compressed.
-    pub compression: Compression,
+    pub compression: Compressions,
     /// Which container engine `load` uses.
     pub engine: Engine,
     /// The registry to push to, as `host[:port][/namespace]`; none for none.

@@ -25,7 +25,7 @@ mod text;
 mod words;
 
 pub use catalog::{Catalog, TemplateFolder};
-pub use conf::{Compression, Conf, ConfError, ConfLayer, Dist, Engine, Pocket, Vendor};
+pub use conf::{Conf, ConfError, ConfLayer, Dist, Engine, Pocket, Vendor};
 pub use conf::{Snapshot, ThirdParty, Uris};
 pub use error::TemplateError;
 pub use extensions::{ExtensionName, ExtensionPackage, ExtensionTable, Extensions, Switch};

@@ -7,6 +7,7 @@
 
 mod alternative;
 mod arch;
+mod compression;
 mod digest;
 mod exports;
 mod facts;
@@ -18,6 +19,7 @@ mod system_ids;
 
 pub use alternative::Alternative;
 pub use arch::{Arch, ElfClass, ElfIdent, Endian, OciPlatform, UnknownArch};
+pub use compression::{Compression, Compressions, ZstdLevel};
 pub use digest::{Checksum, DigestError, Sha256, Sha512};
 pub use exports::Exports;
 pub use facts::{

@@ -87,7 +87,8 @@ pub(crate) struct Args {
     #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
     pub(crate) jobs: Option<u16>,
 
-    /// How layers are compressed: gzip, zstd or zstd:LEVEL.
+    /// How layers are compressed: gzip, zstd or zstd:LEVEL, zstd:chunked for podman to fetch changed
+    /// files only; gzip,zstd:chunked makes both.
     #[arg(long, value_name = "HOW")]
     pub(crate) compression: Option<String>,
 

@@ -183,10 +183,19 @@ impl Report {
             summary.files,
             took.as_secs_f64(),
         );
+        if let Some(form) = &summary.second {
+            tracing::info!(
+                "{name}:{tag} {} as {}: sha256:{} {:.2} MB",
+                summary.arch,
+                form.compression,
+                form.manifest.digest,
+                megabytes(form.layer_size),
+            );
+        }
         for line in summary.extensions.iter().flat_map(extension_lines) {
             tracing::info!("{line}");
         }
-        let value = json!({
+        let mut value = json!({
             "template": name, "arch": summary.arch, "tag": tag,
             "digest": format!("sha256:{}", summary.manifest.digest),
             "layer_size": summary.layer_size, "packages": summary.packages,
@@ -194,6 +203,12 @@ impl Report {
             "extensions": summary.extensions,
             "counts": summary.counts, "warnings": summary.warnings,
         });
+        if let Some(form) = &summary.second {
+            value["second"] = json!({
+                "compression": form.compression, "layer_size": form.layer_size,
+                "digest": format!("sha256:{}", form.manifest.digest),
+            });
+        }
         self.result("", &value);
     }
 

@@ -7,10 +7,9 @@ use crate::logging::{self, Logging};
 use camino::{Utf8Path, Utf8PathBuf};
 use dmc_archive::Floor;
 use dmc_build::{Engine, Extras, LockFailure, Settings, read_lock};
-use dmc_image::Compression;
 use dmc_lock::Lock;
 use dmc_template::{Catalog, Conf, ConfLayer, Snapshot, TemplateFolder, nearest};
-use dmc_types::Arch;
+use dmc_types::{Arch, Compressions};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -214,15 +213,10 @@ fn arch(name: &str) -> Result<Arch, CommandError> {
     })
 }
 
-fn compression(args: &Args, conf: &Conf) -> Result<Compression, CommandError> {
-    let text = match (&args.compression, conf.compression) {
-        (Some(text), _) => text.clone(),
-        (None, dmc_template::Compression::Gzip) => "gzip".to_owned(),
-        (None, dmc_template::Compression::Zstd(level)) => format!("zstd:{level}"),
-    };
-    text.parse().map_err(|error: dmc_image::layer::CompressionError| {
-        CommandError::from_library(USAGE, &error, Some(error.hint().to_owned()))
-    })
+fn compression(args: &Args, conf: &Conf) -> Result<Compressions, CommandError> {
+    let Some(text) = &args.compression else { return Ok(conf.compression.clone()) };
+    text.parse()
+        .map_err(|error: dmc_types::NameError| CommandError::from_library(USAGE, &error, None))
 }
 
 fn epoch(env: &Environment) -> Result<Option<i64>, CommandError> {

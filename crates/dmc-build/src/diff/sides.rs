@@ -78,7 +78,7 @@ fn find(layout: &Layout, name: &str) -> Result<Option<Descriptor>, BuildError> {
     Ok(layout.resolve(if name.contains(':') { name } else { &latest })?)
 }
 
-/// The manifests of an index, or the one that is given.
+/// The manifests of an index, the first of each platform, or the one that is given.
 fn manifests(layout: &Layout, top: &Descriptor) -> Result<Vec<Descriptor>, BuildError> {
     let either: Either = layout.read_document(top)?;
     if either.manifests.is_none() {
@@ -89,7 +89,15 @@ fn manifests(layout: &Layout, top: &Descriptor) -> Result<Vec<Descriptor>, Build
     let known = |one: &Descriptor| {
         one.platform.as_ref().is_none_or(|platform| platform.architecture != "unknown")
     };
-    Ok(index.manifests.into_iter().filter(known).collect())
+    let mut manifests: Vec<Descriptor> = Vec::new();
+    for one in index.manifests.into_iter().filter(known) {
+        // The same image in another form follows the first.
+        let again = one.platform.is_some() && manifests.iter().any(|m| m.platform == one.platform);
+        if !again {
+            manifests.push(one);
+        }
+    }
+    Ok(manifests)
 }
 
 fn image(layout: &Layout, descriptor: &Descriptor) -> Result<Holding, BuildError> {

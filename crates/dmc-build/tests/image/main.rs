@@ -13,6 +13,7 @@ mod care;
 mod damage;
 mod edges;
 mod extensions;
+mod forms;
 mod golden;
 mod layer;
 mod locked;

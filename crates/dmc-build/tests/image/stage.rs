@@ -86,7 +86,7 @@ impl Stage {
             verify: fs::read_to_string(repository().join("conf/verify.toml")).unwrap(),
             scripts: fs::read_to_string(repository().join("conf/scripts.toml")).unwrap(),
             keyrings: BTreeMap::from([("test".to_owned(), KEY.public_binary())]),
-            compression: dmc_image::Compression::Gzip,
+            compression: dmc_types::Compressions::default(),
             store: self.path("store"),
             out: self.path("out"),
             apt_root: self.path("machine"),
@@ -283,6 +283,11 @@ pub(crate) fn act(activity: Activity, settings: Settings, templates: &[&str]) ->
     act_on(activity, settings, templates, &Selection::default())
 }
 
+/// Progress that nobody watches.
+pub(crate) fn quiet() -> Arc<dyn Progress> {
+    Arc::new(Quiet)
+}
+
 /// Does some of the tasks of an activity.
 pub(crate) fn act_on(
     activity: Activity,
@@ -298,9 +303,8 @@ pub(crate) fn act_on(
     let refreshes = held || tasks.iter().any(|(_, step)| matches!(step, Step::Indices(_)));
     let reach = if refreshes { Reach::Everything } else { Reach::Stored };
     let (store, out) = (settings.store.clone(), settings.out.clone());
-    let progress: Arc<dyn Progress> = Arc::new(Quiet);
     let watch = Witness::default();
-    match Workshop::open(settings, reach, &progress) {
+    match Workshop::open(settings, reach, &quiet()) {
         Ok(workshop) => {
             let workshop = Arc::new(workshop);
             let extras = Extras::default();

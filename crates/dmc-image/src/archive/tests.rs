@@ -1,9 +1,9 @@
 use super::*;
-use crate::layer::{Compression, NoPieces};
+use crate::layer::NoPieces;
 use crate::oci::{ImageConfig, RunConfig};
 use crate::tree::{ContentSource, FileTree, Node, SourceError, StoredContent};
 use camino::Utf8Path;
-use dmc_types::{Arch, ImagePath};
+use dmc_types::{Arch, Compression, ImagePath};
 use std::io::Read;
 
 struct NoContents;

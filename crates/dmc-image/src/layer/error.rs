@@ -34,6 +34,14 @@ pub enum LayerError {
     /// The compressor gave up, which its own bound on the size of its output excludes.
     #[error("a piece of the layer cannot be compressed")]
     Compress,
+    /// A table of contents cannot say what the tar says.
+    #[error("the table of contents of a lazily pulled layer has no words for `{path}`: {why}")]
+    Untold {
+        /// The file in the image.
+        path: ImagePath,
+        /// What of it.
+        why: &'static str,
+    },
     /// The layer's bytes could not be written.
     #[error("cannot write the layer")]
     Write(#[source] io::Error),
@@ -46,6 +54,7 @@ impl LayerError {
             Self::Source { .. } | Self::Corrupted { .. } => {
                 "drop the object from the store, so that its package is fetched and decoded again"
             }
+            Self::Untold { .. } => "leave the file out by `exclude`, or write gzip alone",
             Self::Compress => "report this as a defect of dmc",
             Self::Write(_) => "check the free space and the permissions of the output folder",
         }

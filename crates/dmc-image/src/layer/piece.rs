@@ -2,7 +2,7 @@
 //!
 //! Where a piece begins is a function of the tree alone (see [`cut`]), so that a change somewhere
 //! leaves the other pieces as they are. A piece's key names the bytes that go in and the way they
-//! are compressed; the gzip member is a function of the key, and a store of pieces only saves work.
+//! are compressed; what comes out is a function of the key, and a store of pieces only saves work.
 
 use super::LayerError;
 use crate::sha256::{finish, sha256};
@@ -126,7 +126,7 @@ fn member_size(node: &Node) -> u64 {
     size.saturating_add((tar::BLOCK + tar::padding(size)) as u64)
 }
 
-const fn content(node: &Node) -> Option<&Content> {
+pub(super) const fn content(node: &Node) -> Option<&Content> {
     match &node.kind {
         NodeKind::File(content) => Some(content),
         _ => None,
@@ -152,12 +152,12 @@ impl Piece<'_> {
         source: &dyn ContentSource,
         pieces: &dyn PieceStore,
     ) -> Result<Encoded, LayerError> {
-        let Assembled { plain, key, contents } = self.assemble(source)?;
+        let Assembled { plain, key, members } = self.assemble(source, key_hasher())?;
         let stored = pieces.get(&key).and_then(|stored| unwrap(stored, &plain));
         if let Some(gzip) = stored {
             return Ok(Encoded { plain, gzip });
         }
-        verify(&plain, &contents)?;
+        verify(&plain, &members)?;
         let mut gzip = compressor.compress(&plain)?;
         gzip.extend_from_slice(&crc32(&gzip).to_le_bytes());
         pieces.put(&key, &gzip);
@@ -167,29 +167,32 @@ impl Piece<'_> {
 
     /// The piece as part of the tar, contents verified.
     pub(super) fn plain(&self, source: &dyn ContentSource) -> Result<Vec<u8>, LayerError> {
-        let Assembled { plain, contents, .. } = self.assemble(source)?;
-        verify(&plain, &contents)?;
+        let Assembled { plain, members, .. } = self.assemble(source, key_hasher())?;
+        verify(&plain, &members)?;
         Ok(plain)
     }
 
-    fn assemble(&self, source: &dyn ContentSource) -> Result<Assembled<'_>, LayerError> {
+    /// Reads the piece, contents not verified; `key` has taken in how it is to be compressed.
+    pub(super) fn assemble(
+        &self,
+        source: &dyn ContentSource,
+        mut key: sha2::Sha256,
+    ) -> Result<Assembled<'_>, LayerError> {
         let capacity = usize::try_from(self.size).unwrap_or(usize::MAX).min(LARGEST_RESERVED);
         let mut plain = Vec::with_capacity(capacity);
-        let mut contents = Vec::new();
-        let mut key = key_hasher();
+        let mut members = Vec::new();
         for (path, node) in &self.entries {
             let head = plain.len();
             header(path, node).append_to(&mut plain);
             let body = plain.len();
             add_to_key(&mut key, &plain[head..], content(node));
-            let Some(content) = content(node) else { continue };
-            append_content(path, content, source, &mut plain)?;
-            if let Content::Stored(stored) = content {
-                contents.push((*path, stored, body..plain.len()));
+            if let Some(content) = content(node) {
+                append_content(path, content, source, &mut plain)?;
             }
-            tar::pad(&mut plain, content.size());
+            members.push(Member { path, node, body: body..plain.len() });
+            tar::pad(&mut plain, content(node).map_or(0, Content::size));
         }
-        Ok(Assembled { plain, key: PieceKey(finish(key)), contents })
+        Ok(Assembled { plain, key: PieceKey(finish(key)), members })
     }
 
     /// How many entries it holds.
@@ -209,11 +212,19 @@ impl Piece<'_> {
     }
 }
 
-/// A piece as part of the tar, with the places of the contents that a store delivered.
-struct Assembled<'a> {
-    plain: Vec<u8>,
-    key: PieceKey,
-    contents: Vec<(&'a ImagePath, &'a StoredContent, Range<usize>)>,
+/// A piece as part of the tar, and what is where in it.
+pub(super) struct Assembled<'a> {
+    pub(super) plain: Vec<u8>,
+    pub(super) key: PieceKey,
+    pub(super) members: Vec<Member<'a>>,
+}
+
+/// One member of the tar in a piece.
+pub(super) struct Member<'a> {
+    pub(super) path: &'a ImagePath,
+    pub(super) node: &'a Node,
+    /// Where its contents are.
+    pub(super) body: Range<usize>,
 }
 
 /// The start of a key: what the bytes depend on besides the entries.
@@ -229,7 +240,7 @@ fn add_to_key(key: &mut sha2::Sha256, head: &[u8], content: Option<&Content>) {
     }
 }
 
-fn header<'a>(path: &'a ImagePath, node: &'a Node) -> Header<'a> {
+pub(super) fn header<'a>(path: &'a ImagePath, node: &'a Node) -> Header<'a> {
     let (kind, link): (_, &[u8]) = match &node.kind {
         NodeKind::Directory => (Kind::Directory, b""),
         NodeKind::File(_) => (Kind::File, b""),
@@ -273,12 +284,11 @@ fn append_content(
     }
 }
 
-fn verify(
-    plain: &[u8],
-    contents: &[(&ImagePath, &StoredContent, Range<usize>)],
-) -> Result<(), LayerError> {
-    for (path, stored, range) in contents {
-        let found = plain.get(range.clone()).unwrap_or_default();
+/// Compares what a store delivered with its digests.
+pub(super) fn verify(plain: &[u8], members: &[Member<'_>]) -> Result<(), LayerError> {
+    for Member { path, node, body, .. } in members {
+        let Some(Content::Stored(stored)) = content(node) else { continue };
+        let found = plain.get(body.clone()).unwrap_or_default();
         if sha256(found) != stored.digest {
             return Err(corrupted(path, stored, found));
         }

@@ -1,9 +1,10 @@
+mod chunked;
 mod readback;
 
 use super::*;
 use crate::sha256::sha256;
 use crate::tree::{Content, FileTree, Node, NodeKind, SourceError, StoredContent};
-use dmc_types::ImagePath;
+use dmc_types::{ImagePath, UnixTime};
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::sync::Mutex;
@@ -105,19 +106,21 @@ fn gunzip(bytes: &[u8]) -> Vec<u8> {
 fn layers_are_the_same_with_a_full_store_an_empty_one_and_none_on_any_number_of_threads() {
     let mut store = Store::default();
     let tree = sample(&mut store).seal(9).unwrap();
-    let pieces = Pieces::default();
-    let (layer, bytes) = write(&tree, &store, &NoPieces, Compression::Gzip).unwrap();
-    for threads in [1, 2, 7] {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        for pieces in [&NoPieces as &dyn PieceStore, &pieces, &pieces] {
-            let again = pool.install(|| write(&tree, &store, pieces, Compression::Gzip)).unwrap();
-            assert_eq!(again.0, layer, "{threads} threads");
-            assert!(again.1 == bytes, "{threads} threads");
+    for compression in ["gzip", "zstd:chunked:3"].map(|text| text.parse().unwrap()) {
+        let pieces = Pieces::default();
+        let (layer, bytes) = write(&tree, &store, &NoPieces, compression).unwrap();
+        for threads in [1, 2, 7] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            for pieces in [&NoPieces as &dyn PieceStore, &pieces, &pieces] {
+                let again = pool.install(|| write(&tree, &store, pieces, compression)).unwrap();
+                assert_eq!(again.0, layer, "{threads} threads");
+                assert!(again.1 == bytes, "{threads} threads");
+            }
         }
+        let made = pieces.puts.load(Ordering::Relaxed);
+        assert_eq!(made, pieces.kept.lock().unwrap().len(), "each piece is compressed once");
+        assert!(made > 8, "{made} pieces are too few to prove anything");
     }
-    let made = pieces.puts.load(Ordering::Relaxed);
-    assert_eq!(made, pieces.kept.lock().unwrap().len(), "each piece is compressed once");
-    assert!(made > 8, "{made} pieces are too few to prove anything");
 }
 
 #[test]
@@ -127,6 +130,7 @@ fn the_bytes_are_those_of_the_first_release() {
     for (compression, digest) in [
         ("gzip", "be8c07dc98086cc9166cf163f82ab1f8eefc9eb10754d6fe66bc3106c12ba8c2"),
         ("zstd:3", "f80b3740783608fe5004733c52a9e3c83c360c879af82a640ee0c1c46910b256"),
+        ("zstd:chunked:3", "24ec475111741e87d4fef92272f33572e5f23eafa89582a27db266b8e0784d71"),
     ] {
         let layer = write(&tree, &store, &NoPieces, compression.parse().unwrap()).unwrap().0;
         assert_eq!(
@@ -194,8 +198,14 @@ fn large_files_stand_alone_and_others_share_up_to_a_limit() {
 fn a_poisoned_store_of_pieces_cannot_change_a_layer() {
     let mut store = Store::default();
     let tree = sample(&mut store).seal(9).unwrap();
+    for compression in ["gzip", "zstd:chunked:3"] {
+        poison(&tree, &store, compression.parse().unwrap());
+    }
+}
+
+fn poison(tree: &SealedTree, store: &Store, compression: Compression) {
     let pieces = Pieces::default();
-    let (_, wanted) = write(&tree, &store, &pieces, Compression::Gzip).unwrap();
+    let (_, wanted) = write(tree, store, &pieces, compression).unwrap();
     let sound = pieces.kept.lock().unwrap().clone();
     let other = sound.values().next().unwrap().clone();
     let poisons: [(&str, Damage<'_>); 7] = [
@@ -214,8 +224,8 @@ fn a_poisoned_store_of_pieces_cannot_change_a_layer() {
         let mut poisoned = sound.clone();
         poisoned.values_mut().for_each(poison);
         *pieces.kept.lock().unwrap() = poisoned;
-        let (_, bytes) = write(&tree, &store, &pieces, Compression::Gzip).unwrap();
-        assert!(bytes == wanted, "{summary}: the layer changed");
+        let (_, bytes) = write(tree, store, &pieces, compression).unwrap();
+        assert!(bytes == wanted, "{summary}, {compression}: the layer changed");
         assert!(*pieces.kept.lock().unwrap() == sound, "{summary}: the store was not repaired");
     }
 }
@@ -225,7 +235,9 @@ fn damaged_contents_are_named_with_or_without_stored_pieces() {
     let mut store = Store::default();
     let tree = sample(&mut store).seal(9).unwrap();
     let filled = Pieces::default();
-    write(&tree, &store, &filled, Compression::Gzip).unwrap();
+    for compression in ["gzip", "zstd:chunked:1"] {
+        write(&tree, &store, &filled, compression.parse().unwrap()).unwrap();
+    }
     let NodeKind::File(Content::Stored(content)) =
         &tree.get(&path("/usr/lib/libc.so.6")).unwrap().kind
     else {
@@ -244,9 +256,13 @@ fn damaged_contents_are_named_with_or_without_stored_pieces() {
         if summary == "none" {
             store.0.remove(&content.object);
         }
-        for (pieces, compression) in
-            [(&NoPieces as &dyn PieceStore, "gzip"), (&filled, "gzip"), (&NoPieces, "zstd:1")]
-        {
+        for (pieces, compression) in [
+            (&NoPieces as &dyn PieceStore, "gzip"),
+            (&filled, "gzip"),
+            (&NoPieces, "zstd:1"),
+            (&NoPieces, "zstd:chunked:1"),
+            (&filled, "zstd:chunked:1"),
+        ] {
             let error = write(&tree, &store, pieces, compression.parse().unwrap()).unwrap_err();
             assert!(error.to_string().contains(wanted), "{summary}, {compression}: {error}");
             let (LayerError::Corrupted { object, .. } | LayerError::Source { object, .. }) = error
@@ -269,7 +285,7 @@ fn sizes_that_no_disk_holds_are_errors() {
     }
     let tree = tree.seal(0).unwrap();
     assert_eq!(tree.contents_size(), u64::MAX);
-    for compression in ["gzip", "zstd:1"] {
+    for compression in ["gzip", "zstd:1", "zstd:chunked:1"] {
         let error = write(&tree, &store, &NoPieces, compression.parse().unwrap()).unwrap_err();
         assert!(matches!(error, LayerError::Source { .. }), "{error}");
     }
@@ -289,7 +305,7 @@ fn a_writer_that_fails_is_reported() {
     }
     let mut store = Store::default();
     let tree = sample(&mut store).seal(9).unwrap();
-    for compression in ["gzip", "zstd:1"] {
+    for compression in ["gzip", "zstd:1", "zstd:chunked:1"] {
         let compression = compression.parse().unwrap();
         let error = write_layer(&tree, &store, &NoPieces, compression, &mut Full).unwrap_err();
         assert!(matches!(error, LayerError::Write(_)), "{error}");
@@ -310,6 +326,7 @@ fn equal_keys_mean_equal_layers() {
     assert_ne!(key(&tree, "gzip"), key(&other, "gzip"));
     assert_ne!(key(&tree, "gzip"), key(&tree, "zstd:3"));
     assert_ne!(key(&tree, "zstd:4"), key(&tree, "zstd:3"));
+    assert_ne!(key(&tree, "zstd:chunked:3"), key(&tree, "zstd:3"));
 }
 
 #[test]

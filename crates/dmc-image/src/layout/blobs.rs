@@ -1,12 +1,12 @@
 //! Blobs of a layout.
 
 use super::{DOCUMENT_LIMIT, Layout, LayoutError, read_bounded};
-use crate::layer::{Compression, Layer, LayerError, PieceStore, write_layer};
+use crate::layer::{Layer, LayerError, PieceStore, write_layer};
 use crate::oci::{Annotations, Descriptor, ImageConfig, Index, Manifest, media_type};
 use crate::sha256::{Digesting, sha256};
 use crate::tree::{ContentSource, SealedTree};
 use camino::Utf8PathBuf;
-use dmc_types::{OciPlatform, Sha256};
+use dmc_types::{Compression, OciPlatform, Sha256};
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 use std::time::SystemTime;
@@ -89,7 +89,9 @@ impl Layout {
         let config = self.write_blob(media_type::CONFIG, &config.to_json())?;
         let manifest = Manifest::new(config, layer, annotations);
         let manifest = self.write_blob(media_type::MANIFEST, &manifest.to_json())?;
-        Ok(manifest.for_platform(platform))
+        let manifest = manifest.for_platform(platform);
+        let zstd = layer.compression.is_zstd();
+        Ok(if zstd { manifest.compressed_by_zstd() } else { manifest })
     }
 
     /// Writes an index of manifests.

@@ -1,8 +1,8 @@
 use super::*;
-use crate::layer::{Compression, NoPieces};
+use crate::layer::NoPieces;
 use crate::oci::{Annotations, Descriptor, ImageConfig, Index, Manifest, RunConfig, media_type};
 use crate::tree::{ContentSource, FileTree, Node, SealedTree, SourceError, StoredContent};
-use dmc_types::{Arch, ImagePath, Sha256};
+use dmc_types::{Arch, Compression, ImagePath, Sha256};
 use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
 

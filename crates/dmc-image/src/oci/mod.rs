@@ -31,6 +31,9 @@ pub mod media_type {
     pub const LAYER_ZSTD: &str = "application/vnd.oci.image.layer.v1.tar+zstd";
 }
 
+/// The annotation that says that a layer, or all layers of a manifest, are compressed by zstd.
+const ZSTD: &str = "io.github.containers.compression.zstd";
+
 /// Annotations and labels.
 pub type Annotations = BTreeMap<String, String>;
 
@@ -72,6 +75,15 @@ impl Descriptor {
     /// The descriptor of `bytes`.
     pub fn of(media_type: &str, bytes: &[u8]) -> Self {
         Self::new(media_type, sha256(bytes), bytes.len() as u64)
+    }
+
+    /// The same with the annotation by which the containers/image library knows zstd without
+    /// reading what is named: at a layer it keeps skopeo from rewriting the manifest on a copy, in
+    /// an index clients that know zstd take this manifest, all others the one without.
+    #[must_use]
+    pub fn compressed_by_zstd(mut self) -> Self {
+        self.annotations.insert(ZSTD.to_owned(), "true".to_owned());
+        self
     }
 
     /// The same with a platform, as an index lists manifests.

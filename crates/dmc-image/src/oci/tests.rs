@@ -1,14 +1,18 @@
 use super::*;
-use crate::layer::Compression;
-use dmc_types::Arch;
+use crate::layer::{Section, Table};
+use dmc_types::{Arch, Compression};
 
 fn layer(compression: &str) -> Layer {
+    let compression: Compression = compression.parse().unwrap();
+    let section = |offset| Section { offset, size: 2, plain_size: 3 };
+    let table = Table { digest: sha256(b"toc"), contents: section(8), tar_split: section(18) };
     Layer {
         diff_id: sha256(b"tar"),
         digest: sha256(b"gz"),
         size: 2,
         uncompressed_size: 3,
-        compression: compression.parse::<Compression>().unwrap(),
+        compression,
+        table: matches!(compression, Compression::ZstdChunked(_)).then_some(table),
     }
 }
 
@@ -60,6 +64,18 @@ fn a_manifest_has_oci_types_only_and_marks_zstd_layers() {
             "zstd:3",
             "application/vnd.oci.image.layer.v1.tar+zstd",
             r#","annotations":{"io.github.containers.compression.zstd":"true"}"#,
+        ),
+        (
+            "zstd:chunked:3",
+            "application/vnd.oci.image.layer.v1.tar+zstd",
+            &[
+                r#","annotations":{"io.github.containers.compression.zstd":"true","#,
+                r#""io.github.containers.zstd-chunked.manifest-checksum":"sha256:"#,
+                &sha256(b"toc").to_string(),
+                r#"","io.github.containers.zstd-chunked.manifest-position":"8:2:3:1","#,
+                r#""io.github.containers.zstd-chunked.tarsplit-position":"18:2:3"}"#,
+            ]
+            .concat(),
         ),
     ] {
         let config = Descriptor::of(media_type::CONFIG, b"{}");

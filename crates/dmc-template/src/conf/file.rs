@@ -3,7 +3,7 @@
 use super::dated::Least;
 use super::vendor::{PocketEntry, SuiteEntry, ThirdParty, Uris, Vendor};
 use super::{Conf, ConfError};
-use dmc_types::{Arch, NameError, Suite};
+use dmc_types::{Arch, Compressions, Suite};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -22,7 +22,7 @@ pub(super) struct ConfFile {
     timeout: Option<u16>,
     retries: Option<u16>,
     mirror: Option<String>,
-    compression: Option<Compression>,
+    compression: Option<Compressions>,
     engine: Option<Engine>,
     host: Option<String>,
     accept_expired: Option<Vec<Suite>>,
@@ -43,42 +43,6 @@ struct VendorFile {
     snapshots: BTreeMap<String, Uris>,
     floors: BTreeMap<Suite, Least>,
     ended: BTreeMap<String, Uris>,
-}
-
-/// How layers are compressed: `gzip`, `zstd` or `zstd:LEVEL`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub enum Compression {
-    /// gzip, which every engine reads.
-    Gzip,
-    /// zstd, at a level from 1 to 22; 19 where none is named.
-    Zstd(u8),
-}
-
-impl std::str::FromStr for Compression {
-    type Err = NameError;
-
-    fn from_str(text: &str) -> Result<Self, NameError> {
-        let level = text.strip_prefix("zstd:").map(str::parse);
-        match (text, level) {
-            ("gzip", _) => Ok(Self::Gzip),
-            ("zstd", _) => Ok(Self::Zstd(19)),
-            (_, Some(Ok(level @ 1..=22))) => Ok(Self::Zstd(level)),
-            _ => Err(NameError {
-                text: text.to_owned(),
-                kind: "compression",
-                rule: "`gzip`, `zstd`, or `zstd:LEVEL` with a level from 1 to 22",
-            }),
-        }
-    }
-}
-
-impl TryFrom<String> for Compression {
-    type Error = NameError;
-
-    fn try_from(text: String) -> Result<Self, NameError> {
-        text.parse()
-    }
 }
 
 /// A container engine.

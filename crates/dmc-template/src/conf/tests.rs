@@ -49,7 +49,7 @@ fn later_layers_replace_only_what_they_name() {
     ])
     .unwrap();
     assert_eq!((conf.dist.as_str(), conf.jobs, conf.mirror.as_ref()), ("sid", Some(2), None));
-    assert_eq!(conf.compression, Compression::Zstd(3));
+    assert_eq!(conf.compression.to_string(), "zstd:3");
     assert_eq!(conf.archives.len(), 1);
     assert_eq!(conf.archive("a").unwrap().uri, "http://two.test");
     let debian = &conf.vendors["debian"];
@@ -137,7 +137,7 @@ fn a_wrong_configuration_is_named() {
     the configuration's `timeout` is 0
       hint: 
 
-    dmc.conf, line 1: `xz` is not a compression: `gzip`, `zstd`, or `zstd:LEVEL` with a level from 1 to 22
+    dmc.conf, line 1: `xz` is not a compression: `gzip`, `zstd`, `zstd:LEVEL`, `zstd:chunked` or `zstd:chunked:LEVEL` with a level from 1 to 22, or gzip and one of the others: `gzip,zstd:chunked`
       1 | compression = "xz"
       hint: 
 

@@ -106,5 +106,10 @@ proptest! {
         prop_assert_eq!(sha256(&tar), layer.diff_id);
         let wanted: Vec<Member> = tree.iter().map(|(path, node)| expected(path, node)).collect();
         prop_assert_eq!(members(&tar), wanted);
+        let chunked = "zstd:chunked:1".parse().unwrap();
+        match write(&tree, &Store::default(), &NoPieces, chunked) {
+            Ok((layer, bytes)) => prop_assert!(chunked::pulled(&layer, &bytes) == tar),
+            Err(error) => prop_assert!(error.hint().contains("gzip alone")),
+        }
     }
 }
