@@ -367,7 +367,7 @@ fn what_the_archive_has_thrown_away_is_fetched_from_where_its_past_is_kept() {
     // A day after the releases, which is no later than now.
     let past = Server::start_at("/20250902T120000Z", &crate::stage::HONEST);
     let url = past.url();
-    let base = url.trim_end_matches("/20250902T120000Z/").trim_end_matches("/20250902T120000Z");
+    let base = url.trim_end_matches("/20250902T120000Z");
     let conf = format!(
         "[vendor.debian.snapshots]\nmain = \"{base}/{{time}}\"\nsecurity = \"{base}/{{time}}\"\n"
     );
@@ -408,4 +408,30 @@ fn a_template_that_cannot_be_locked_keeps_its_entry_and_the_others_are_renewed()
     assert_eq!(lock.templates.len(), 2);
     assert!(versions(&lock, "nginx").contains(&"libpcre2-8-0 10.45-1".to_owned()));
     assert_eq!(lock.releases[&"trixie".parse().unwrap()].date, dmc_testkit::EPOCH + 60);
+}
+
+#[test]
+fn a_lock_of_a_dated_archive_says_so_and_leads_back_to_it() {
+    let stage = Stage::new();
+    let wanted = stage.build().good().digests();
+    let past = Server::start_at("/20250902T120000Z", &crate::stage::HONEST);
+    let url = past.url();
+    let base = url.trim_end_matches("/20250902T120000Z");
+    let conf = format!(
+        "[vendor.debian.snapshots]\nmain = \"{base}/{{time}}\"\nsecurity = \"{base}/{{time}}\"\n"
+    );
+    let settings = || {
+        let mut settings = stage.settings_with(&conf, &[]);
+        settings.now = NOW + 30 * 24 * 3600;
+        settings.snapshot = Some("20250902T120000Z".parse().unwrap());
+        settings
+    };
+    locked(settings(), &["nginx"]);
+    assert_eq!(lock(&stage).dist, "trixie@20250902T120000Z");
+    forget(&stage, &[]);
+    stage.server.reset();
+    past.reset();
+    assert_eq!(build(held(&stage, settings()), &["nginx"]).good().digests(), wanted);
+    assert!(stage.server.requests().is_empty());
+    assert!(past.requests().iter().all(|request| request.path.ends_with(".deb")));
 }
