@@ -71,12 +71,8 @@ impl Workshop {
             }
             left.files -= 1;
             left.bytes -= object.size;
-            gone.push(Gone {
-                path: store.path_of(&object),
-                of: object.shelf.name(),
-                size: object.size,
-                used: Some(object.used),
-            });
+            let (path, of) = (store.path_of(&object), object.shelf.name());
+            gone.push(Gone { path, of, size: object.size, used: Some(object.used) });
         }
         if let Some(layout) = layout.filter(|_| !looks) {
             layout.collect_garbage(ImageRecord::FOLDER, spare)?;
