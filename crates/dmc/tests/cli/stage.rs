@@ -17,6 +17,9 @@ pub(crate) static HONEST: LazyLock<FakeArchive> = LazyLock::new(|| FakeArchive::
 /// Where Debian's keyring is on a machine.
 pub(crate) const KEYRING: &str = "usr/share/keyrings/debian-archive-keyring.pgp";
 
+/// When the suites were made: once for all archives of a test, so that none is behind another.
+static MADE: LazyLock<UnixTime> = LazyLock::new(|| now() - 3600);
+
 pub(crate) struct Stage {
     pub(crate) server: Server,
     dir: tempfile::TempDir,
@@ -34,7 +37,7 @@ pub(crate) struct Told {
 pub(crate) fn suites() -> [FakeSuite; 3] {
     let mut suites = fixtures::suites(&[Arch::Amd64, Arch::Arm64], &KEY);
     for suite in &mut suites {
-        suite.date = now() - 3600;
+        suite.date = *MADE;
         suite.valid_until = suite.valid_until.map(|_| now() + 7 * 24 * 3600);
     }
     suites
