@@ -199,41 +199,9 @@ pub enum BuildError {
         /// What does not hold.
         why: Box<Drift>,
     },
-    /// The lock's file.
+    /// The lock cannot be read, made or written.
     #[error(transparent)]
     Lock(#[from] LockFailure),
-    /// Something of a package or release that cannot stand in a lock.
-    #[error("the archive says what cannot be written into a lock")]
-    Unlockable(#[from] dmc_lock::TextError),
-    /// The packages of a template do not come to its image by themselves.
-    #[error(
-        "the packages of template {template} do not come to the same image on {arch} without \
-         the rest of the archive; these differ: {}", .differences.join(", ")
-    )]
-    NotAlone {
-        /// The template.
-        template: TemplateName,
-        /// The architecture.
-        arch: Arch,
-        /// What differs.
-        differences: Vec<String>,
-    },
-    /// A lock cannot be renewed in part.
-    #[error("{what} changed since the lock `{path}` was made, which also has {}", .staying.join(", "))]
-    Staying {
-        /// Its file.
-        path: Utf8PathBuf,
-        /// What all of it was chosen by and has changed.
-        what: &'static str,
-        /// Its images that would stay.
-        staying: Vec<String>,
-    },
-    /// No template could be locked.
-    #[error("there is nothing to write into the lock `{path}`")]
-    NothingLocked {
-        /// Its file.
-        path: Utf8PathBuf,
-    },
     /// A task needs what another one makes.
     #[error("{step} needs what {needed} leaves, and that is not there")]
     NotYet {

@@ -10,16 +10,17 @@ use crate::naming;
 use crate::record::ImageRecord;
 use crate::resolve::{Resolved, resolve};
 use crate::small;
+use crate::start::start;
 use crate::verify::{self, Finished};
 use crate::workshop::Workshop;
 use dmc_archive::{Candidate, Packages};
 use dmc_deb::deb822::Paragraph;
-use dmc_elf::{Closure, Start};
+use dmc_elf::Closure;
 use dmc_image::layer::{Layer, LayerError, layer_key};
 use dmc_image::oci::{Descriptor, ImageConfig, Manifest};
 use dmc_image::{Layout, LayoutError};
-use dmc_template::{ArchTemplate, BuildMode, Placed, Template};
-use dmc_types::{Arch, Compression, ImagePath, Nature, PackageName, Sha256, Shebang, UnixTime};
+use dmc_template::{ArchTemplate, BuildMode, Template};
+use dmc_types::{Arch, Compression, PackageName, Sha256, UnixTime};
 use dmc_verify::{Counts, Problem, Report, Severity};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -135,39 +136,6 @@ fn damaged(error: &BuildError) -> Option<&Sha256> {
     }
 }
 
-/// What a walk starts from.
-fn start(template: &ArchTemplate, rules: Vec<dmc_types::Rule>) -> Start {
-    let mut copied: Vec<ImagePath> =
-        template.placed.values().flat_map(Placed::sources).cloned().collect();
-    if !template.accounts.is_empty() {
-        copied.extend(assemble::MASTERS.iter().filter_map(|path| ImagePath::parse(path).ok()));
-    }
-    Start {
-        arch: template.arch,
-        packages: template.packages.iter().map(|package| package.name.clone()).collect(),
-        roots: template.roots.clone(),
-        include: template.include.clone(),
-        exclude: template.exclude.clone(),
-        extensions: Vec::new(),
-        copied,
-        rules,
-        scripts: scripts(template),
-        placed: template.placed.keys().cloned().collect(),
-    }
-}
-
-/// The scripts among the template's own files.
-fn scripts(template: &ArchTemplate) -> Vec<(ImagePath, Shebang)> {
-    let script = |(path, placed): (&ImagePath, &Placed)| {
-        let Placed::File { bytes, .. } = placed else { return None };
-        match dmc_elf::nature(bytes) {
-            Nature::Script(shebang) => Some((path.clone(), shebang)),
-            _ => None,
-        }
-    };
-    template.placed.iter().filter_map(script).collect()
-}
-
 /// The part of a build that needs no network.
 struct Job {
     workshop: Arc<Workshop>,
@@ -234,10 +202,10 @@ impl Job {
 
     /// The packages that answered a need, and those that extensions are of.
     fn candidates(&self) -> BTreeMap<PackageName, Candidate> {
-        let extensions = self.extensions.iter().flat_map(Extension::candidates);
-        let extensions = extensions.map(|one| (one.package.clone(), one.clone()));
-        let mut all: BTreeMap<_, _> = extensions.collect();
-        all.extend(self.resolved.candidates.clone());
+        let mut all = self.resolved.candidates.clone();
+        for one in self.extensions.iter().flat_map(Extension::candidates) {
+            all.entry(one.package.clone()).or_insert_with(|| one.clone());
+        }
         all
     }
 

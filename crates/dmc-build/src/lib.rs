@@ -31,6 +31,7 @@ mod resolve;
 mod run;
 mod settings;
 mod small;
+mod start;
 mod test;
 mod verify;
 mod why;

@@ -4,7 +4,7 @@ use crate::changes::Standing;
 use crate::error::BuildError;
 use crate::image::ImageSummary;
 use crate::load::{self, Engine};
-use crate::lock::{LockUpdate, LockedImages};
+use crate::lock::{LockFailure, LockUpdate, LockedImages};
 use crate::plan::{Plan, Step};
 use crate::test::{self, TestResult};
 use crate::workshop::{Named, Workshop};
@@ -260,7 +260,7 @@ impl Run<'_> {
     async fn lock(&self, written: bool) -> Result<Outcome, BuildError> {
         if self.chosen.is_empty() {
             let path = self.workshop.settings.lock_file.clone();
-            return Err(BuildError::NothingLocked { path });
+            return Err(LockFailure::NothingLocked { path }.into());
         }
         let update = if written {
             self.workshop.write_lock(&self.chosen).await?

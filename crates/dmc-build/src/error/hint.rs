@@ -60,14 +60,6 @@ impl BuildError {
             ),
             Self::Drift { why, .. } => Some(why.hint()),
             Self::Lock(error) => error.hint(),
-            Self::NotAlone { .. } => {
-                Some("this is a mistake in dmc: please report it with the template".to_owned())
-            }
-            Self::Staying { .. } => Some(
-                "renew all of it with `dmc lock` and its architectures (-A), or name another file \
-                 by --lock"
-                    .to_owned(),
-            ),
             Self::NotYet { number: Some(number), .. } => Some(format!("run task {number} first")),
             Self::NotYet { needed, number: None, .. } => {
                 Some(format!("run `dmc -a {}` first", needed.activity()))
@@ -109,8 +101,6 @@ impl BuildError {
             Self::Keyring { .. } => Some("correct `signed_by` in the configuration".to_owned()),
             Self::Assemble(error) => Some(error.hint()),
             Self::Extension { .. }
-            | Self::Unlockable(_)
-            | Self::NothingLocked { .. }
             | Self::Tag(_)
             | Self::Tables(_)
             | Self::Grammar(_)

@@ -1,64 +1,14 @@
 //! The file of a lock: read whole, replaced at once, never lost.
 
-use camino::{Utf8Path, Utf8PathBuf};
-use dmc_lock::{Lock, LockError};
+use super::LockFailure;
+use camino::Utf8Path;
+use dmc_lock::Lock;
 use std::fs::{self, File, Permissions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 
 /// No lock is longer, in bytes; one byte more is read, so that too much is noticed.
 const LONGEST: u64 = (8 << 20) + 1;
-
-/// Why the file of a lock cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum LockFailure {
-    /// It is not there.
-    #[error("there is no lock `{path}`")]
-    Missing {
-        /// The file.
-        path: Utf8PathBuf,
-    },
-    /// It cannot be read.
-    #[error("cannot read the lock `{path}`")]
-    Unreadable {
-        /// The file.
-        path: Utf8PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-    /// It holds no lock.
-    #[error("`{path}` is no lock")]
-    Broken {
-        /// The file.
-        path: Utf8PathBuf,
-        /// What is wrong with it.
-        source: LockError,
-    },
-    /// It cannot be written.
-    #[error("cannot write the lock `{path}`")]
-    Unwritable {
-        /// The file.
-        path: Utf8PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-}
-
-impl LockFailure {
-    /// What to do about it.
-    pub fn hint(&self) -> Option<String> {
-        Some(match self {
-            Self::Missing { .. } => {
-                "make it with `dmc lock -t NAME`, or name another file by --lock".to_owned()
-            }
-            Self::Broken { source, .. } => source.hint().to_owned(),
-            Self::Unreadable { .. } => "name another file by --lock".to_owned(),
-            Self::Unwritable { .. } => {
-                "make room or give leave to write there, or name another file by --lock".to_owned()
-            }
-        })
-    }
-}
 
 /// Reads a lock; none where there is no such file.
 pub fn read_lock(path: &Utf8Path) -> Result<Option<Lock>, LockFailure> {

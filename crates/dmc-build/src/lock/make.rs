@@ -1,6 +1,6 @@
 //! From templates to the lock's file.
 
-use super::{codename, file, prove, rows};
+use super::{LockFailure, codename, file, prove, rows};
 use crate::error::BuildError;
 use crate::image::{self, Choice};
 use crate::inputs::{OUTPUT, template_digest};
@@ -80,7 +80,7 @@ impl Workshop {
             return Ok(rows);
         }
         let template = template.name().clone();
-        Err(BuildError::NotAlone { template, arch, differences })
+        Err(LockFailure::NotAlone { template, arch, differences }.into())
     }
 
     /// A lock of this run's archive, with no template in it.
@@ -88,7 +88,7 @@ impl Workshop {
         let settings = &self.settings;
         let mut lock = Lock::new(OUTPUT, &settings.dist(), settings.rules_digest());
         for accepted in self.metadata.releases().await? {
-            lock.releases.extend([rows::release(accepted)?]);
+            lock.releases.extend([rows::release(accepted).map_err(LockFailure::from)?]);
         }
         Ok(lock)
     }
@@ -145,7 +145,7 @@ impl Workshop {
                     let staying = staying(old, images);
                     if !staying.is_empty() {
                         let path = self.settings.lock_file.clone();
-                        return Err(BuildError::Staying { path, what, staying });
+                        return Err(LockFailure::Staying { path, what, staying }.into());
                     }
                     fresh
                 }
@@ -160,7 +160,8 @@ impl Workshop {
 
 fn rows_of(choice: &Choice) -> Result<BTreeMap<PackageKey, LockedPackage>, BuildError> {
     let row = |candidate| Ok((rows::key(candidate), rows::row(candidate)?));
-    choice.candidates.values().map(row).collect()
+    let rows: Result<_, dmc_lock::TextError> = choice.candidates.values().map(row).collect();
+    Ok(rows.map_err(LockFailure::from)?)
 }
 
 /// What all images of a lock were chosen by and has changed since.

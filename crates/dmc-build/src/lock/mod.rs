@@ -7,6 +7,7 @@
 //! hold is an error that names it ([`Drift`]): nothing is put right in silence.
 
 mod drift;
+mod failure;
 mod file;
 mod floors;
 mod make;
@@ -14,7 +15,8 @@ mod prove;
 mod rows;
 
 pub use drift::Drift;
-pub use file::{LockFailure, read_lock};
+pub use failure::LockFailure;
+pub use file::read_lock;
 pub use floors::floors;
 pub use make::{LockUpdate, LockedImages};
 
