@@ -7,6 +7,7 @@
 //! | [`deb822`] | `Packages`, control files | stanzas and fields, borrowed |
 //! | [`release`] | `InRelease` and a keyring | [`release::Release`], the proof of a good signature |
 //! | [`sources`] | apt's source lists | [`sources::Source`] |
+//! | [`pdiff`] | `Packages.diff/` | [`pdiff::Patched`], an older index brought up to date |
 //! | [`package`] | a `.deb`, as it streams in | [`package::Control`] and each file once |
 //!
 //! Nothing here opens a file, a socket or a clock: callers bring bytes and the time. Every byte is
@@ -15,6 +16,7 @@
 pub mod changelog;
 pub mod deb822;
 pub mod package;
+pub mod pdiff;
 pub mod relation;
 pub mod release;
 pub mod sources;

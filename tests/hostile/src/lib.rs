@@ -16,6 +16,7 @@
 
 mod elf;
 mod package;
+mod pdiff;
 mod release;
 mod scripts;
 mod settings;
@@ -23,6 +24,7 @@ mod text;
 
 pub use elf::{dlopen, elf};
 pub use package::{ar, deb, tar};
+pub use pdiff::pdiff;
 pub use release::release;
 pub use scripts::scripts;
 pub use settings::{conf, lock, template};
@@ -40,7 +42,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 13] = [
+pub const TARGETS: [Target; 14] = [
     Target { name: "deb822", run: deb822, seeds: text::deb822_seeds },
     Target { name: "release", run: release, seeds: release::seeds },
     Target { name: "relations", run: relations, seeds: text::relations_seeds },
@@ -52,6 +54,7 @@ pub const TARGETS: [Target; 13] = [
     Target { name: "dlopen", run: dlopen, seeds: elf::dlopen_seeds },
     Target { name: "template", run: template, seeds: settings::template_seeds },
     Target { name: "lock", run: lock, seeds: settings::lock_seeds },
+    Target { name: "pdiff", run: pdiff, seeds: pdiff::seeds },
     Target { name: "conf", run: conf, seeds: settings::conf_seeds },
     Target { name: "scripts", run: scripts, seeds: scripts::seeds },
 ];

@@ -2,11 +2,12 @@
 //!
 //! [`FakeSuite`] says what a suite holds and how it presents itself; [`FakeArchive::of`] writes
 //! the files: `dists/SUITE/InRelease`, `Packages` in the wanted compressions, `by-hash` copies,
-//! `Contents-ARCH.gz`, `pool/`. What is changed in a [`FakeArchive`] afterwards is changed after
+//! `Contents-ARCH.gz`, `Packages.diff/` where the suite was something before, `pool/`. What is changed in a [`FakeArchive`] afterwards is changed after
 //! signing, as an attacker or a broken mirror would.
 //!
 //! Format: <https://wiki.debian.org/DebianRepository/Format>.
 
+mod diff;
 mod index;
 
 use crate::{Compression, DebBuilder, EPOCH, SigningKey};
@@ -66,6 +67,10 @@ pub struct FakeSuite {
     pub debs: Vec<(String, DebBuilder)>,
     /// Paragraphs of packages that are in no pool; they end every `Packages`.
     pub unpooled: String,
+    /// What the suite was before, the oldest first: `Packages.diff/` leads on from there.
+    pub before: Vec<FakeSuite>,
+    /// Whether one patch leads from each older text to the present one, as in Debian.
+    pub merged: bool,
 }
 
 impl FakeSuite {
@@ -91,7 +96,16 @@ impl FakeSuite {
             keys: Vec::new(),
             debs: Vec::new(),
             unpooled: String::new(),
+            before: Vec::new(),
+            merged: true,
         }
+    }
+
+    /// Adds what the suite was before, the oldest first.
+    #[must_use]
+    pub fn after(mut self, before: impl IntoIterator<Item = Self>) -> Self {
+        self.before.extend(before);
+        self
     }
 
     /// A security suite as Debian presents it: other label, `updates/main`, `.xz` only, valid for

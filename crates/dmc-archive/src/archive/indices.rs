@@ -1,5 +1,6 @@
 //! From accepted releases to package indices.
 
+use super::patches::Patchwork;
 use super::{Archive, on_processor};
 use crate::error::ArchiveError;
 use crate::index::{
@@ -73,7 +74,7 @@ impl Archive {
         }
         let index = match compiled(&self.store, &choices)? {
             Some(index) => index,
-            None => self.make(accepted, choices, arch).await?,
+            None => self.make(accepted, component, choices, arch).await?,
         };
         Ok(Part { pocket: Arc::new(accepted.pocket(component)), index })
     }
@@ -81,6 +82,7 @@ impl Archive {
     async fn make(
         &self,
         accepted: &AcceptedRelease,
+        component: &str,
         choices: Vec<IndexChoice>,
         arch: Arch,
     ) -> Result<PackageIndex, ArchiveError> {
@@ -93,13 +95,19 @@ impl Archive {
                 return self.compile(digest, choice.clone()).await;
             }
         }
-        let fetch = async || self.fetch_one_of(accepted, &choices, arch).await;
-        let (digest, choice) =
-            self.transport.through_an_update(FetchError::may_fall_in_step, fetch).await?;
-        self.compile(digest, choice).await
+        let patchwork = Patchwork { accepted, component, arch, choices: &choices };
+        let (digest, choice) = if let Some(patched) = self.patched(&patchwork).await {
+            patched
+        } else {
+            let fetch = async || self.fetch_one_of(accepted, &choices, arch).await;
+            self.transport.through_an_update(FetchError::may_fall_in_step, fetch).await?
+        };
+        let index = self.compile(digest, choice.clone()).await?;
+        self.remember_text(&patchwork, digest, choice.form)?;
+        Ok(index)
     }
 
-    /// The first that the mirror has.
+    /// The first whole index that the mirror has.
     async fn fetch_one_of(
         &self,
         accepted: &AcceptedRelease,
@@ -162,10 +170,15 @@ impl Archive {
         if url.scheme() == "file" {
             return Ok(Link::Fast);
         }
+        Ok(Link::of_speed(self.speed(url)?))
+    }
+
+    /// Bytes a second from this address's host, as far as this run or one before has seen.
+    pub(super) fn speed(&self, url: &Url) -> Result<Option<u64>, ArchiveError> {
         let seen = self.transport.speed(url);
         let kept = self.store.record(&speed_key(url))?;
         let kept = kept.and_then(|bytes| bytes.try_into().ok()).map(u64::from_le_bytes);
-        Ok(Link::of_speed(seen.max(kept)))
+        Ok(seen.max(kept))
     }
 
     /// Long transfers tell the speed of a link better than short ones: later runs know it.
@@ -209,7 +222,7 @@ fn missing(accepted: &AcceptedRelease, component: &str, arch: Arch) -> IndexErro
 }
 
 /// Where a file lies by its digest: beside its name.
-fn by_hash(path: &str, checksum: &Checksum) -> String {
+pub(super) fn by_hash(path: &str, checksum: &Checksum) -> String {
     let folder = path.rsplit_once('/').map_or("", |(folder, _name)| folder);
     match checksum {
         Checksum::Sha256(digest) => format!("{folder}/by-hash/SHA256/{digest}"),

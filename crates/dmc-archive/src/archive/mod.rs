@@ -9,6 +9,7 @@ mod judge;
 mod keys;
 mod locked;
 mod packages;
+mod patches;
 mod releases;
 
 pub use keys::{KeyInUse, Signs};

@@ -6,6 +6,7 @@ use crate::store::{Shelf, Store, StoreError};
 use camino::Utf8Path;
 use dmc_deb::release::{IndexFile, Release};
 use dmc_types::{Arch, Checksum, Sha256};
+use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{BufReader, Read};
 
@@ -18,14 +19,27 @@ pub(crate) struct IndexChoice {
     pub(crate) file: IndexFile,
     /// Size of the plain file, where the release says so.
     plain: Option<u64>,
-    form: Form,
+    pub(crate) form: Form,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
+/// How a text is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Form {
     Gz,
     Xz,
     Plain,
+}
+
+impl Form {
+    /// The plain text of a file.
+    pub(super) fn open(self, file: File) -> Box<dyn Read> {
+        let reader = BufReader::with_capacity(64 * 1024, file);
+        match self {
+            Self::Gz => Box::new(flate2::bufread::MultiGzDecoder::new(reader)),
+            Self::Xz => Box::new(liblzma::bufread::XzDecoder::new_multi_decoder(reader)),
+            Self::Plain => Box::new(reader),
+        }
+    }
 }
 
 /// How fast a mirror is reached.
@@ -121,12 +135,7 @@ pub(crate) fn compile_stored(
     let path = store.path(Shelf::Indices, &index_name(digest));
     let file = File::open(&path).map_err(|source| StoreError::io("read", &path, source))?;
     let limit = choice.plain.unwrap_or(u64::from(u32::MAX));
-    let reader = BufReader::with_capacity(64 * 1024, file);
-    let text = match choice.form {
-        Form::Gz => Box::new(flate2::bufread::MultiGzDecoder::new(reader)) as Box<dyn Read>,
-        Form::Xz => Box::new(liblzma::bufread::XzDecoder::new_multi_decoder(reader)),
-        Form::Plain => Box::new(reader),
-    };
+    let text = choice.form.open(file);
     let mut new = store.start(Shelf::Compiled)?;
     let folder = new.folder().to_owned();
     // One byte more than may come, so that too much is noticed.

@@ -12,6 +12,7 @@
 mod indices;
 mod packages;
 mod past;
+mod patches;
 mod releases;
 mod stage;
 mod store;

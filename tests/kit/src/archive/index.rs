@@ -1,6 +1,6 @@
 //! The files of one suite: pool, `Packages`, `Contents`, `InRelease`.
 
-use super::{FakeSuite, Hashes};
+use super::{FakeSuite, Hashes, diff};
 use crate::{Compression, DebBuilder, SigningKey, clear_sign};
 use dmc_types::{Arch, UnixTime};
 use md5::{Digest, Md5};
@@ -14,11 +14,17 @@ pub(super) fn files(suite: &FakeSuite) -> Files {
     let mut files = Files::new();
     // What `InRelease` lists, by its path below the suite's folder.
     let mut listed = Files::new();
+    let mut patches = Files::new();
     for component in &suite.components {
         let debs = suite.debs.iter().filter(|(of, _)| of == component).map(|(_, deb)| deb);
         let built: Vec<(&DebBuilder, Vec<u8>)> = debs.map(|deb| (deb, deb.build())).collect();
         for arch in &suite.architectures {
             add_indices(suite, component, *arch, &built, &mut listed);
+            if !suite.before.is_empty() {
+                let (index, files) = diff::files(suite, component, *arch, &listed);
+                listed.extend(index);
+                patches.extend(files);
+            }
         }
         files.extend(built.into_iter().map(|(deb, bytes)| (deb.pool_path(component), bytes)));
     }
@@ -26,6 +32,7 @@ pub(super) fn files(suite: &FakeSuite) -> Files {
     let release = release(suite, &listed);
     let keys: Vec<&SigningKey> = suite.keys.iter().collect();
     files.insert(format!("{folder}/InRelease"), clear_sign(&release, &keys, suite.date));
+    files.extend(patches.into_iter().map(|(path, bytes)| (format!("{folder}/{path}"), bytes)));
     for (path, bytes) in listed {
         let plain = path.ends_with("/Packages");
         if plain && !suite.indices.contains(&Compression::None) {
@@ -49,17 +56,14 @@ fn add_indices(
     built: &[(&DebBuilder, Vec<u8>)],
     listed: &mut Files,
 ) {
-    let ours = built.iter().filter(|(deb, _)| [arch.name(), "all"].contains(&deb.architecture()));
-    let mut packages = String::new();
+    let packages = packages(suite, component, arch, built);
     let mut contents: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (deb, bytes) in ours {
-        packages += &paragraph(suite, component, deb, bytes);
+    for (deb, _) in built.iter().filter(|(deb, _)| is_for(deb, arch)) {
         let package = format!("{}/{}", deb.get("Section").unwrap_or("misc"), deb.package());
         for path in deb.contents() {
             contents.entry(path).or_default().push(package.clone());
         }
     }
-    packages += &suite.unpooled;
     let path = format!("{component}/binary-{arch}/Packages");
     for compression in &suite.indices {
         let bytes = compression.pack(packages.as_bytes());
@@ -75,6 +79,22 @@ fn add_indices(
         let path = format!("{component}/Contents-{arch}.gz");
         listed.insert(path, Compression::Gz.pack(text.as_bytes()));
     }
+}
+
+fn is_for(deb: &DebBuilder, arch: Arch) -> bool {
+    [arch.name(), "all"].contains(&deb.architecture())
+}
+
+/// The text of `Packages`.
+fn packages(
+    suite: &FakeSuite,
+    component: &str,
+    arch: Arch,
+    built: &[(&DebBuilder, Vec<u8>)],
+) -> String {
+    let ours = built.iter().filter(|(deb, _)| is_for(deb, arch));
+    let pooled = ours.map(|(deb, bytes)| paragraph(suite, component, deb, bytes));
+    pooled.chain([suite.unpooled.clone()]).collect()
 }
 
 fn paragraph(suite: &FakeSuite, component: &str, deb: &DebBuilder, bytes: &[u8]) -> String {
@@ -136,7 +156,14 @@ fn digests(hashes: Hashes, bytes: &[u8]) -> Vec<(&'static str, String)> {
     names(hashes).iter().map(|name| (*name, digest(name, bytes))).collect()
 }
 
-fn digest(name: &str, bytes: &[u8]) -> String {
+/// The text of `Packages` that a suite has.
+pub(super) fn text(suite: &FakeSuite, component: &str, arch: Arch) -> String {
+    let debs = suite.debs.iter().filter(|(of, deb)| of == component && is_for(deb, arch));
+    let built: Vec<(&DebBuilder, Vec<u8>)> = debs.map(|(_, deb)| (deb, deb.build())).collect();
+    packages(suite, component, arch, &built)
+}
+
+pub(super) fn digest(name: &str, bytes: &[u8]) -> String {
     match name {
         "SHA256" => hex::encode(Sha256::digest(bytes)),
         "SHA512" => hex::encode(Sha512::digest(bytes)),
