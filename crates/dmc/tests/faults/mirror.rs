@@ -60,7 +60,8 @@ fn what_passes_is_outlived_and_what_does_not_is_told() {
     let each = rows.iter().flat_map(|(fault, times, outcomes)| {
         files().into_iter().zip(outcomes).map(move |(path, outcome)| (path, fault, times, outcome))
     });
-    side_by_side(each.collect(), |stage, (path, fault, times, outcome)| {
+    let each: Vec<_> = each.collect();
+    side_by_side(&each, |stage, (path, fault, times, outcome)| {
         let why = format!("{fault:?} of {path}");
         stage.server.fault(path, **times, (*fault).clone());
         let told = stage.run(&NGINX);
@@ -75,7 +76,7 @@ fn what_passes_is_outlived_and_what_does_not_is_told() {
 
 /// Does rows on a few stages at the same time, as most of them wait. Each has an empty store and
 /// ends with a plain run.
-fn side_by_side<T: Sync>(rows: Vec<T>, test: impl Fn(&Stage, &T) -> String + Sync) {
+fn side_by_side<T: Sync>(rows: &[T], test: impl Fn(&Stage, &T) -> String + Sync) {
     LazyLock::force(&WANTED);
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {
@@ -123,7 +124,7 @@ fn what_stays_is_told_and_nothing_is_lost() {
         (&deb, Fault::WrongLength(7), "it has 7 bytes instead of"),
         (&deb, flipped(&deb), "its digest is"),
     ];
-    side_by_side(rows.into(), |stage, (path, fault, words)| {
+    side_by_side(&rows, |stage, (path, fault, words)| {
         let why = format!("{fault:?} of {path}");
         stage.server.break_for_good(path, fault.clone());
         let told = stage.run(&NGINX);
