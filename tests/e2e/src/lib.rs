@@ -4,7 +4,8 @@
 //!   [`nginx`] is one image that tests may share, [`image`] any other.
 //! - [`Layout`] and [`Tree`] read what came out, by other means than the program's.
 //! - [`Browser`] is Chromium without a screen.
-//! - [`Engine`] is podman or a dockerd of its own, [`Registry`] a registry on loopback.
+//! - [`Engine`] is podman or a dockerd of its own, [`LazyPodman`] a younger podman that fetches
+//!   parts of layers, [`Registry`] a registry on loopback.
 //!
 //! A tool that is missing stops a test with the name of its Debian package: nothing is skipped.
 //! Every wait is bounded, and a process that was started here is ended here, by its number.
@@ -26,6 +27,7 @@ mod dmc;
 mod engine;
 mod http;
 mod layout;
+mod lazy;
 mod process;
 mod registry;
 mod tree;
@@ -38,7 +40,8 @@ pub use dmc::{Built, Workplace, image, nginx, program, target};
 pub use engine::Engine;
 pub use http::{Page, free_port, get};
 pub use layout::Layout;
+pub use lazy::LazyPodman;
 pub use process::{Background, Done, need_root, run, tool};
-pub use registry::Registry;
+pub use registry::{Answer, Registry};
 pub use tree::{Item, Tree};
 pub use unpack::{host, libraries, unpack, unpack_layer};

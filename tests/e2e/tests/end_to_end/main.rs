@@ -16,6 +16,7 @@ mod contents;
 mod engines;
 mod images;
 mod large;
+mod lazy;
 mod listing;
 mod mariadb;
 mod php;

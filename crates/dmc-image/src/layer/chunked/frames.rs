@@ -57,7 +57,7 @@ pub(super) struct Frames<'a> {
     /// The frames, one after the other.
     pub(super) bytes: Vec<u8>,
     /// Every second one holds a file's contents; the first holds a header.
-    pub(super) frames: Vec<Frame>,
+    pub(super) each: Vec<Frame>,
 }
 
 impl<'a> Frames<'a> {
@@ -72,20 +72,20 @@ impl<'a> Frames<'a> {
         let Assembled { plain, key, members } = piece.assemble(source, zstd.key())?;
         let stretches = stretches(&plain, &members);
         let stored = pieces.get(&key).and_then(|stored| unwrap(stored, &plain, stretches.len()));
-        if let Some((bytes, frames)) = stored {
-            return Ok(Self { plain, members, bytes, frames });
+        if let Some((bytes, each)) = stored {
+            return Ok(Self { plain, members, bytes, each });
         }
         verify(&plain, &members)?;
-        let (mut bytes, mut frames) = (Vec::new(), Vec::new());
+        let (mut bytes, mut each) = (Vec::new(), Vec::new());
         for (number, stretch) in stretches.into_iter().enumerate() {
             let stretch = &plain[stretch];
             let frame = zstd.compress(stretch)?;
             bytes.extend_from_slice(&frame);
             let crc64 = if number % 2 == 1 { crc64(stretch) } else { 0 };
-            frames.push(Frame { size: frame.len() as u64, crc64 });
+            each.push(Frame { size: frame.len() as u64, crc64 });
         }
-        pieces.put(&key, &wrap(&bytes, &frames, &plain));
-        Ok(Self { plain, members, bytes, frames })
+        pieces.put(&key, &wrap(&bytes, &each, &plain));
+        Ok(Self { plain, members, bytes, each })
     }
 }
 

@@ -153,7 +153,7 @@ pub(super) struct Contents {
 impl Contents {
     /// Takes a piece that has been written.
     pub(super) fn add(&mut self, piece: &Frames<'_>) -> Result<(), LayerError> {
-        let mut frames = piece.frames.iter();
+        let mut frames = piece.each.iter();
         let mut at = 0;
         for member in &piece.members {
             self.tar_split.pass(&piece.plain[at..member.body.start]);
