@@ -185,8 +185,7 @@ fn put(layout: &Layout, bytes: &[u8]) -> String {
 }
 
 fn digest(bytes: &[u8]) -> String {
-    let hex: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256:{hex}")
+    format!("sha256:{}", dmc_types::Sha256::from_bytes(Sha256::digest(bytes).into()))
 }
 
 #[test]
