@@ -220,7 +220,9 @@ async fn a_snapshot_has_a_memory_of_its_own() {
     let stage = Stage::new();
     let named = |at: i64| {
         let mut spec = dated(&stage, at);
-        spec.vendor.sites.iter_mut().for_each(|site| site.name += &format!("@{at}"));
+        for site in &mut spec.vendor.sites {
+            site.name = format!("{}@{at}", site.name);
+        }
         spec
     };
     news(&stage, named(2 * DAY)).await.unwrap();

@@ -130,11 +130,9 @@ async fn a_patch_that_its_index_vouches_for_must_still_make_what_the_release_say
     now.debs.push(("main".into(), hello("2.0-1")));
     stage.change(|old| {
         *old = FakeArchive::of(&[now, security_suite()]);
-        for path in ["Packages.diff/Index"] {
-            let path = format!("dists/trixie/main/binary-amd64/{path}");
-            let bytes = other.get(&path).to_vec();
-            old.edit(&path, |it| *it = bytes);
-        }
+        let path = "dists/trixie/main/binary-amd64/Packages.diff/Index";
+        let bytes = other.get(path).to_vec();
+        old.edit(path, |it| *it = bytes);
     });
     assert_eq!(version(&amd64(&stage.run()).await.unwrap()), "2-1");
 }

@@ -172,6 +172,7 @@ fn a_template_that_is_locked_again_leaves_the_others_as_they_were() {
 
 #[test]
 fn what_does_not_hold_is_named() {
+    type Change = fn(&mut Lock, &mut Settings);
     const ASKS: (&str, &str) = (
         "asks",
         "group = \"base\"\nsummary = \"x\"\npackages = [\"debconf\"]\n\
@@ -184,7 +185,6 @@ fn what_does_not_hold_is_named() {
         settings
     };
     locked(settings(), &["nginx", "asks"]);
-    type Change = fn(&mut Lock, &mut Settings);
     let cases: [(&str, &str, Change); 10] = [
         ("output", "the output `image 1` of dmc", |lock, _| lock.output = "image 1".to_owned()),
         ("dist", "it is of bookworm@20250101T000000Z, and trixie is asked for", |lock, _| {
