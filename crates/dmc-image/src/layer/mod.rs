@@ -6,7 +6,7 @@
 //! was compressed before is taken from the caller's [`PieceStore`], so a small change costs a
 //! small piece and the hashing of the rest. A zstd layer is one plain frame, as frames of such
 //! pieces are 5 to 11 % larger; a zstd:chunked layer has a frame for each file, so that a client
-//! can fetch those alone that it lacks ([`chunked`]). The tar is the same in all of them.
+//! can fetch those alone that it lacks (the module `chunked`). The tar is the same in all of them.
 //!
 //! Pieces are made side by side and written in order; about 16 MiB of the tar are in memory at a
 //! time, more only where one file is larger. Digests are taken while the bytes pass.
