@@ -68,7 +68,7 @@ impl Archive {
         match done {
             Ok(found) => found,
             Err(error) => {
-                tracing::warn!(%suite, %error, "the index is fetched whole, as it cannot be patched");
+                tracing::info!(%suite, %error, "the index is fetched whole, as it cannot be patched");
                 None
             }
         }
