@@ -64,11 +64,36 @@ fn setup_verifies_the_archive_and_names_the_optional_tools() {
 #[test]
 fn update_says_what_is_not_built_and_then_that_nothing_changed() {
     let workplace = Workplace::new();
-    let before = workplace.run(&["-a", "update", "-t", "nginx"]).ok().stdout;
-    assert_eq!(before, "nginx amd64: not built yet\nnginx arm64: not built yet\n");
+    let update = || workplace.run(&["-a", "update", "-t", "nginx"]).ok().stdout;
+    let before = update();
+    for suite in ["trixie of ", "trixie-updates of ", "trixie-security of "] {
+        let told = |line: &str| line.starts_with(suite) && line.ends_with(", for the first time");
+        assert!(before.lines().any(told), "nothing of {suite}in:\n{before}");
+    }
+    assert!(
+        before.ends_with("\nnginx amd64: not built yet\nnginx arm64: not built yet\n"),
+        "{before}"
+    );
     workplace.create(&["-t", "nginx"]);
-    let after = workplace.run(&["-a", "update", "-t", "nginx"]).ok().stdout;
-    assert_eq!(after, "nginx amd64: up to date\nnginx arm64: up to date\n");
+    let after = update();
+    assert!(after.starts_with("nothing changed: trixie of "), "{after}");
+    assert!(after.ends_with("\nnginx amd64: up to date\nnginx arm64: up to date\n"), "{after}");
+}
+
+#[test]
+fn a_locked_image_is_built_again_offline_from_its_packages_alone() {
+    let workplace = Workplace::new();
+    let built = workplace.create(&["-t", "nginx"]);
+    workplace.run(&["lock", "-t", "nginx"]).ok();
+    for shelf in std::fs::read_dir(workplace.root().join("store/v1")).unwrap() {
+        let shelf = shelf.unwrap();
+        if shelf.file_name() != "debs" && shelf.path().is_dir() {
+            std::fs::remove_dir_all(shelf.path()).unwrap();
+        }
+    }
+    std::fs::remove_dir_all(workplace.out()).unwrap();
+    let again = workplace.create(&["-t", "nginx", "--locked", "--offline"]);
+    assert_eq!(again.digest, built.digest);
 }
 
 #[test]
