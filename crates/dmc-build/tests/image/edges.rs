@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 /// Each crate with those that it may use.
-const MAY_USE: [(&str, &[&str]); 12] = [
+const MAY_USE: [(&str, &[&str]); 18] = [
     ("dmc-types", &[]),
     ("dmc-deb", &["dmc-types"]),
     ("dmc-elf", &["dmc-types"]),
@@ -18,6 +18,12 @@ const MAY_USE: [(&str, &[&str]); 12] = [
     ("dmc-image", &["dmc-types"]),
     ("dmc-lock", &["dmc-types"]),
     ("dmc-archive", &["dmc-types", "dmc-deb", "dmc-elf"]),
+    ("dmc-registry", &["dmc-types", "dmc-image"]),
+    ("dmc-sign", &["dmc-types"]),
+    ("dmc-sbom", &["dmc-types", "dmc-deb", "dmc-image"]),
+    ("dmc-audit", &["dmc-types", "dmc-deb"]),
+    ("dmc-deploy", &["dmc-types", "dmc-template"]),
+    ("dmc-farm", &["dmc-types", "dmc-lock"]),
     (
         "dmc-build",
         &[
@@ -31,6 +37,12 @@ const MAY_USE: [(&str, &[&str]); 12] = [
             "dmc-image",
             "dmc-lock",
             "dmc-archive",
+            "dmc-registry",
+            "dmc-sign",
+            "dmc-sbom",
+            "dmc-audit",
+            "dmc-deploy",
+            "dmc-farm",
         ],
     ),
     (
@@ -46,13 +58,19 @@ const MAY_USE: [(&str, &[&str]); 12] = [
             "dmc-image",
             "dmc-lock",
             "dmc-archive",
+            "dmc-registry",
+            "dmc-sign",
+            "dmc-sbom",
+            "dmc-audit",
+            "dmc-deploy",
+            "dmc-farm",
             "dmc-build",
         ],
     ),
 ];
 
 /// Crates that know neither network nor terminal, and what they would need for these.
-const PURE: [&str; 9] = [
+const PURE: [&str; 13] = [
     "dmc-types",
     "dmc-deb",
     "dmc-elf",
@@ -62,6 +80,10 @@ const PURE: [&str; 9] = [
     "dmc-template",
     "dmc-image",
     "dmc-lock",
+    "dmc-sign",
+    "dmc-sbom",
+    "dmc-audit",
+    "dmc-farm",
 ];
 const OUTSIDE: [&str; 6] = ["tokio", "reqwest", "futures", "indicatif", "clap", "rustix"];
 

@@ -8,6 +8,7 @@
 //! the right size; the few small documents are compared byte for byte whenever they are written.
 //! Follows the OCI image specification 1.1, "Image Layout".
 
+mod artifacts;
 mod blobs;
 mod check;
 mod error;
@@ -16,6 +17,7 @@ mod garbage;
 mod reference;
 mod refs;
 
+pub use artifacts::Document;
 pub use check::{Checked, Unsound};
 pub use error::LayoutError;
 pub use files::{ImageFile, ImageFileKind, ImageFiles};

@@ -439,3 +439,23 @@ fn a_layer_that_cannot_be_read_is_named() {
     let refused = layout.files(&manifest, &|_| true).unwrap_err();
     assert!(matches!(refused, LayoutError::BlobMissing { .. }), "{refused}");
 }
+
+#[test]
+fn documents_are_attached_once_a_kind_and_found_by_their_subject() {
+    let (_folder, path) = folder();
+    let layout = Layout::open_or_create(path).unwrap();
+    let subject = layout.write_index(Vec::new(), Annotations::new()).unwrap();
+    let document = |text: &str| Document {
+        artifact_type: "application/spdx+json".to_owned(),
+        media_type: "application/spdx+json".to_owned(),
+        bytes: text.as_bytes().to_vec(),
+        annotations: Annotations::new(),
+    };
+    let old = layout.attach(&subject, &[document("old")]).unwrap();
+    let new = layout.attach(&subject, &[document("new")]).unwrap();
+    assert_ne!(old, new);
+    assert_eq!(layout.referrers(&subject.digest).unwrap(), new);
+    assert_eq!(layout.attach(&subject, &[document("new")]).unwrap(), new);
+    assert_eq!(layout.referrers(&subject.digest).unwrap(), new);
+    assert_eq!(layout.referrers(&new[0].digest).unwrap(), []);
+}

@@ -5,9 +5,11 @@
 //! Only OCI media types are written. Fields that are not known here are kept in descriptors of
 //! indices written by others. Follows the OCI image specification 1.1.
 
+mod artifact;
 mod config;
 mod time;
 
+pub use artifact::{Artifact, EMPTY, EMPTY_JSON};
 pub use config::{DiffId, Healthcheck, History, ImageConfig, RootFs, RunConfig};
 pub use time::rfc3339;
 

@@ -1,0 +1,3 @@
+//! Which vulnerabilities that Debian's security tracker knows concern an image, and which do not.
+//!
+//! Touches neither disk nor network.

@@ -1,0 +1,74 @@
+//! Artifacts in a layout: entries of `index.json` without a name, told by `artifactType`.
+
+use super::refs::ref_name;
+use super::{Layout, LayoutError};
+use crate::oci::{Annotations, Artifact, Descriptor, EMPTY, EMPTY_JSON};
+use dmc_types::Sha256;
+
+/// A document about an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    /// The kind of the artifact that it becomes.
+    pub artifact_type: String,
+    /// Its own media type.
+    pub media_type: String,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// Said of the artifact.
+    pub annotations: Annotations,
+}
+
+impl Layout {
+    /// Attaches documents to an image: afterwards these are all that the layout has of their
+    /// kinds about `subject`. Returns their artifacts' descriptors, in the order given.
+    pub fn attach(
+        &self,
+        subject: &Descriptor,
+        documents: &[Document],
+    ) -> Result<Vec<Descriptor>, LayoutError> {
+        let mut attached = Vec::new();
+        for document in documents {
+            self.write_blob(EMPTY, EMPTY_JSON)?;
+            let blob = self.write_blob(&document.media_type, &document.bytes)?;
+            let annotations = document.annotations.clone();
+            let artifact =
+                Artifact::new(&document.artifact_type, blob, Some(subject), annotations);
+            let descriptor = artifact.descriptor();
+            self.write_blob(&descriptor.media_type, &artifact.to_json())?;
+            attached.push(descriptor);
+        }
+        let _lock = self.lock()?;
+        let replaced: Vec<Descriptor> = self
+            .referrers(&subject.digest)?
+            .into_iter()
+            .filter(|old| documents.iter().any(|new| same_kind(old, new)))
+            .collect();
+        self.change_index(|entries| {
+            let gone = |entry: &Descriptor| {
+                ref_name(entry).is_none() && replaced.iter().any(|old| old.digest == entry.digest)
+            };
+            entries.retain(|entry| !gone(entry));
+            entries.extend(attached.iter().cloned());
+        })?;
+        Ok(attached)
+    }
+
+    /// The artifacts about an index or a manifest, in the order of `index.json`.
+    pub fn referrers(&self, subject: &Sha256) -> Result<Vec<Descriptor>, LayoutError> {
+        let mut found = Vec::new();
+        for entry in self.read_index()?.manifests {
+            if ref_name(&entry).is_some() || entry.artifact_type().is_none() {
+                continue;
+            }
+            let artifact: Artifact = self.read_document(&entry)?;
+            if artifact.subject.as_ref().is_some_and(|about| about.digest == *subject) {
+                found.push(entry);
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn same_kind(entry: &Descriptor, document: &Document) -> bool {
+    entry.artifact_type() == Some(document.artifact_type.as_str())
+}
