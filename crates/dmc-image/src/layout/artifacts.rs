@@ -31,8 +31,7 @@ impl Layout {
             self.write_blob(EMPTY, EMPTY_JSON)?;
             let blob = self.write_blob(&document.media_type, &document.bytes)?;
             let annotations = document.annotations.clone();
-            let artifact =
-                Artifact::new(&document.artifact_type, blob, Some(subject), annotations);
+            let artifact = Artifact::new(&document.artifact_type, blob, Some(subject), annotations);
             let descriptor = artifact.descriptor();
             self.write_blob(&descriptor.media_type, &artifact.to_json())?;
             attached.push(descriptor);

@@ -74,7 +74,10 @@ impl Layout {
     }
 
     /// The caller holds the lock.
-    pub(super) fn change_index(&self, change: impl FnOnce(&mut Vec<Descriptor>)) -> Result<(), LayoutError> {
+    pub(super) fn change_index(
+        &self,
+        change: impl FnOnce(&mut Vec<Descriptor>),
+    ) -> Result<(), LayoutError> {
         let before = self.read_index()?;
         let mut after = before.clone();
         change(&mut after.manifests);
