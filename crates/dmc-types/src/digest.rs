@@ -70,6 +70,11 @@ macro_rules! digest {
 }
 
 digest!(
+    /// A SHA-1 digest, where a format asks for one; reads and prints as 40 lower-case hexadecimal
+    /// digits. Nothing is trusted by it.
+    Sha1, 20
+);
+digest!(
     /// A SHA-256 digest; reads and prints as 64 lower-case hexadecimal digits.
     Sha256, 32
 );

@@ -20,7 +20,7 @@ mod system_ids;
 pub use alternative::Alternative;
 pub use arch::{Arch, ElfClass, ElfIdent, Endian, OciPlatform, UnknownArch};
 pub use compression::{Compression, Compressions, ZstdLevel};
-pub use digest::{Checksum, DigestError, Sha256, Sha512};
+pub use digest::{Checksum, DigestError, Sha1, Sha256, Sha512};
 pub use exports::Exports;
 pub use facts::{
     DlopenNote, DlopenPriority, ElfFacts, Entry, EntryKind, FileFacts, Import, Nature,

@@ -219,7 +219,9 @@ fn package((name, (old, new)): (&PackageName, &Pair<Held>)) -> Value {
 fn file((path, (old, new)): (&ImagePath, &Pair<ImageFile>)) -> Value {
     let side = |file: &ImageFile| {
         let (kind, size, digest) = match &file.kind {
-            ImageFileKind::File { size, digest } => ("file", Some(*size), Some(digest.to_string())),
+            ImageFileKind::File { size, digest, .. } => {
+                ("file", Some(*size), Some(digest.to_string()))
+            }
             ImageFileKind::Directory => ("folder", None, None),
             ImageFileKind::Symlink(_) => ("link", None, None),
             ImageFileKind::Hardlink(_) => ("hardlink", None, None),

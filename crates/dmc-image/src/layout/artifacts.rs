@@ -5,6 +5,9 @@ use super::{Layout, LayoutError};
 use crate::oci::{Annotations, Artifact, Descriptor, EMPTY, EMPTY_JSON};
 use dmc_types::Sha256;
 
+/// Annotation with the kind of an in-toto statement.
+pub const PREDICATE_TYPE: &str = "in-toto.io/predicate-type";
+
 /// A document about an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document {
@@ -52,22 +55,36 @@ impl Layout {
         Ok(attached)
     }
 
-    /// The artifacts about an index or a manifest, in the order of `index.json`.
+    /// The artifacts about an index or a manifest, in the order of `index.json`. Those that are
+    /// listed there and missing are about nothing.
     pub fn referrers(&self, subject: &Sha256) -> Result<Vec<Descriptor>, LayoutError> {
         let mut found = Vec::new();
-        for entry in self.read_index()?.manifests {
-            if ref_name(&entry).is_some() || entry.artifact_type().is_none() {
-                continue;
-            }
-            let artifact: Artifact = self.read_document(&entry)?;
-            if artifact.subject.as_ref().is_some_and(|about| about.digest == *subject) {
+        for entry in self.read_index()?.manifests.into_iter().filter(is_artifact) {
+            let about = self.artifact(&entry)?.and_then(|artifact| artifact.subject);
+            if about.is_some_and(|about| about.digest == *subject) {
                 found.push(entry);
             }
         }
         Ok(found)
     }
+
+    /// The artifact that an entry names; none where it is missing.
+    pub(super) fn artifact(&self, entry: &Descriptor) -> Result<Option<Artifact>, LayoutError> {
+        match self.read_document(entry) {
+            Ok(artifact) => Ok(Some(artifact)),
+            Err(LayoutError::BlobMissing { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
 }
 
+/// Whether an entry of `index.json` is a document about an image: it has a kind and no name.
+pub(super) fn is_artifact(entry: &Descriptor) -> bool {
+    ref_name(entry).is_none() && entry.artifact_type().is_some()
+}
+
+/// Statements are told apart by what they say of their subject.
 fn same_kind(entry: &Descriptor, document: &Document) -> bool {
     entry.artifact_type() == Some(document.artifact_type.as_str())
+        && entry.annotations.get(PREDICATE_TYPE) == document.annotations.get(PREDICATE_TYPE)
 }

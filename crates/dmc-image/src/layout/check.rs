@@ -1,5 +1,6 @@
 //! Every blob of a layout, read again and compared with its name.
 
+use super::artifacts::is_artifact;
 use super::garbage::{is_document, links};
 use super::refs::ref_name;
 use super::{Layout, LayoutError};
@@ -52,7 +53,7 @@ impl Layout {
     /// An `index.json` that cannot be read: nothing says then which images there were.
     pub fn check(&self) -> Result<Checked, LayoutError> {
         let _lock = self.lock_shared()?;
-        let names = self.read_index()?.manifests;
+        let entries = self.read_index()?.manifests;
         let mut checked = Checked::default();
         for (digest, length, sound) in self.read_all()? {
             checked.blobs += 1;
@@ -61,9 +62,18 @@ impl Layout {
                 checked.unsound.insert(digest, Unsound::Damaged);
             }
         }
-        for name in names {
+        let (artifacts, named): (Vec<_>, Vec<_>) = entries.into_iter().partition(is_artifact);
+        for name in named {
             let text = ref_name(&name).unwrap_or_default().to_owned();
-            self.follow(name, &text, &mut checked);
+            self.trace(name, &text, &mut checked);
+        }
+        for artifact in artifacts {
+            let about = self.artifact(&artifact).ok().flatten().and_then(|it| it.subject);
+            let names = about.and_then(|about| checked.named.get(&about.digest)).cloned();
+            // A document goes by the names of what it is about; one that is unreadable, by none.
+            for name in names.unwrap_or_else(|| [String::new()].into()) {
+                self.trace(artifact.clone(), &name, &mut checked);
+            }
         }
         Ok(checked)
     }
@@ -102,10 +112,11 @@ impl Layout {
         digests.into_par_iter().filter_map(|digest| read(digest).transpose()).collect()
     }
 
-    fn follow(&self, from: Descriptor, name: &str, checked: &mut Checked) {
+    fn trace(&self, from: Descriptor, name: &str, checked: &mut Checked) {
         let mut ahead = vec![from];
         while let Some(descriptor) = ahead.pop() {
-            if descriptor.media_type == media_type::MANIFEST {
+            let artifact = descriptor.artifact_type().is_some();
+            if descriptor.media_type == media_type::MANIFEST && !artifact {
                 checked.images.insert(descriptor.digest);
             }
             let names = checked.named.entry(descriptor.digest).or_default();

@@ -7,13 +7,14 @@
 
 use super::{Layout, LayoutError};
 use crate::oci::{Descriptor, Manifest};
-use crate::sha256::{Digesting, sha256};
-use dmc_types::{ImagePath, Sha256};
+use crate::sha256::Digesting;
+use dmc_types::{ImagePath, Sha1, Sha256};
 use flate2::bufread::MultiGzDecoder;
+use sha1::Digest as _;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use tar::EntryType;
 
 /// Most bytes that a layer may unpack to.
@@ -52,6 +53,8 @@ pub enum ImageFileKind {
         size: u64,
         /// SHA-256 of its contents.
         digest: Sha256,
+        /// SHA-1 of its contents.
+        sha1: Sha1,
     },
     /// A symbolic link, with its target as written.
     Symlink(Vec<u8>),
@@ -204,22 +207,39 @@ fn add<R: Read>(
         EntryType::Link => ImageFileKind::Hardlink(target.unwrap_or_default()),
         EntryType::Regular | EntryType::Continuous if keep(&path) => {
             let bytes = bounded(entry)?;
-            let (size, digest) = (bytes.len() as u64, sha256(&bytes));
+            let file = digests(&bytes[..])?;
             files.kept.insert(path.clone(), bytes);
-            ImageFileKind::File { size, digest }
+            file
         }
-        EntryType::Regular | EntryType::Continuous => {
-            let mut bytes = Digesting::new(io::sink());
-            io::copy(entry, &mut bytes)?;
-            let (digest, size) = bytes.finish();
-            ImageFileKind::File { size, digest }
-        }
+        EntryType::Regular | EntryType::Continuous => digests(&mut *entry)?,
         _ => ImageFileKind::Special,
     };
     let header = entry.header();
     let (mode, uid, gid) = (header.mode()? & 0o7777, header.uid()?, header.gid()?);
     files.all.insert(path, ImageFile { mode, uid, gid, kind });
     Ok(())
+}
+
+/// A regular file of these contents.
+fn digests(mut contents: impl Read) -> io::Result<ImageFileKind> {
+    let mut bytes = Digesting::new(HashingSha1(sha1::Sha1::new()));
+    io::copy(&mut contents, &mut bytes)?;
+    let (HashingSha1(sha1), digest, size) = bytes.into_parts();
+    Ok(ImageFileKind::File { size, digest, sha1: Sha1::from_bytes(sha1.finalize().into()) })
+}
+
+/// Takes bytes in.
+struct HashingSha1(sha1::Sha1);
+
+impl Write for HashingSha1 {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Follows a mark of removal. Says whether the path is one.

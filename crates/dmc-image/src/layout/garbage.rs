@@ -1,5 +1,9 @@
 //! Removal of blobs that nothing refers to.
+//!
+//! Names keep what they lead to. A document about an image is kept as long as its subject is, and
+//! goes from `index.json` with it.
 
+use super::artifacts::is_artifact;
 use super::{DOCUMENT_LIMIT, Layout, LayoutError, TEMPORARY, read_bounded};
 use crate::oci::Descriptor;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -29,19 +33,32 @@ struct Links {
     #[serde(default)]
     blobs: Vec<Descriptor>,
     config: Option<Descriptor>,
-    subject: Option<Descriptor>,
+}
+
+/// What is kept, and which documents have lost what they are about.
+struct Kept {
+    blobs: BTreeSet<Sha256>,
+    orphans: BTreeSet<Sha256>,
 }
 
 impl Layout {
-    /// Removes blobs that no name leads to, what is kept of them in the folder `beside`
-    /// (`HEX.….json`), and temporary files of interrupted runs, unless they are younger than
-    /// `spare`: another dmc may be about to name them.
+    /// Removes blobs that no name leads to, documents about images that are gone, what is kept of
+    /// either in the folder `beside` (`HEX.….json`), and temporary files of interrupted runs,
+    /// unless they are younger than `spare`: another dmc may be about to name them.
     ///
     /// # Errors
     /// An index or manifest that is named but cannot be read stops it before anything is removed.
     pub fn collect_garbage(&self, beside: &str, spare: Duration) -> Result<Collected, LayoutError> {
         let _lock = self.lock()?;
-        remove(self.find_garbage(beside, spare)?)
+        let kept = self.kept(spare)?;
+        let garbage = self.find_garbage(&kept, beside, spare)?;
+        if !kept.orphans.is_empty() {
+            // First the list, so that it never speaks of what is gone.
+            self.change_index(|entries| {
+                entries.retain(|it| !is_artifact(it) || !kept.orphans.contains(&it.digest));
+            })?;
+        }
+        remove(garbage)
     }
 
     /// What [`Layout::collect_garbage`] would remove now: path and length of each file.
@@ -51,18 +68,18 @@ impl Layout {
         spare: Duration,
     ) -> Result<Vec<(Utf8PathBuf, u64)>, LayoutError> {
         let _lock = self.lock_shared()?;
-        self.find_garbage(beside, spare)
+        self.find_garbage(&self.kept(spare)?, beside, spare)
     }
 
     /// The caller holds the lock.
     fn find_garbage(
         &self,
+        kept: &Kept,
         beside: &str,
         spare: Duration,
     ) -> Result<Vec<(Utf8PathBuf, u64)>, LayoutError> {
-        let reachable = self.reachable()?;
         let gone =
-            |name: &str| name.parse::<Sha256>().is_ok_and(|digest| !reachable.contains(&digest));
+            |name: &str| name.parse::<Sha256>().is_ok_and(|digest| !kept.blobs.contains(&digest));
         let of_gone = |name: &str| name.split('.').next().is_some_and(gone);
         let mut found = old_files(&self.root.join("blobs/sha256"), spare, gone)?;
         found.extend(old_files(&self.root.join(beside), spare, of_gone)?);
@@ -79,11 +96,45 @@ impl Layout {
         remove(found)
     }
 
-    /// Every blob that a name leads to. Blobs that are missing lead nowhere; of the others, those
-    /// that are JSON documents are followed.
-    fn reachable(&self) -> Result<BTreeSet<Sha256>, LayoutError> {
-        let mut reached = BTreeSet::new();
-        let mut ahead = self.read_index()?.manifests;
+    /// Every blob that a name leads to, and the documents about these or about images so young
+    /// that another dmc may be about to name them. The caller holds the lock.
+    fn kept(&self, spare: Duration) -> Result<Kept, LayoutError> {
+        let (artifacts, named): (Vec<_>, Vec<_>) =
+            self.read_index()?.manifests.into_iter().partition(is_artifact);
+        let mut kept = Kept { blobs: BTreeSet::new(), orphans: BTreeSet::new() };
+        self.follow(named, &mut kept.blobs)?;
+        let mut open = Vec::new();
+        for artifact in artifacts {
+            match self.artifact(&artifact)? {
+                Some(read) => open.push((artifact, read.subject.map(|about| about.digest))),
+                None => drop(kept.orphans.insert(artifact.digest)),
+            }
+        }
+        let young = |subject: &Sha256| is_younger(&self.blob_path(subject), spare);
+        // A document may be about another document.
+        loop {
+            let stays = |subject: &Option<Sha256>| {
+                subject.is_none_or(|subject| kept.blobs.contains(&subject) || young(&subject))
+            };
+            let (alive, rest): (Vec<_>, Vec<_>) =
+                open.into_iter().partition(|(_, subject)| stays(subject));
+            open = rest;
+            if alive.is_empty() {
+                break;
+            }
+            self.follow(alive.into_iter().map(|(it, _)| it).collect(), &mut kept.blobs)?;
+        }
+        kept.orphans.extend(open.into_iter().map(|(it, _)| it.digest));
+        Ok(kept)
+    }
+
+    /// Adds every blob that these lead to. Blobs that are missing lead nowhere; of the others,
+    /// those that are JSON documents are followed.
+    fn follow(
+        &self,
+        mut ahead: Vec<Descriptor>,
+        reached: &mut BTreeSet<Sha256>,
+    ) -> Result<(), LayoutError> {
         while let Some(descriptor) = ahead.pop() {
             if !reached.insert(descriptor.digest) || !is_document(&descriptor.media_type) {
                 continue;
@@ -92,15 +143,15 @@ impl Layout {
             let Some(bytes) = read_bounded(&path, DOCUMENT_LIMIT)? else { continue };
             ahead.extend(links(&bytes).map_err(|source| LayoutError::Json { path, source })?);
         }
-        Ok(reached)
+        Ok(())
     }
 }
 
-/// Whatever a document refers to.
+/// Whatever a document refers to, but what it is about.
 pub(super) fn links(bytes: &[u8]) -> Result<impl Iterator<Item = Descriptor>, serde_json::Error> {
     let links: Links = serde_json::from_slice(bytes)?;
     let many = [links.manifests, links.layers, links.blobs].into_iter().flatten();
-    Ok(many.chain(links.config).chain(links.subject))
+    Ok(many.chain(links.config))
 }
 
 /// Indices and manifests of OCI and of Docker, whose layers may lie here too.
@@ -110,6 +161,14 @@ pub(super) fn is_document(media_type: &str) -> bool {
         .any(|end| media_type.ends_with(end))
 }
 
+fn limit(spare: Duration) -> SystemTime {
+    SystemTime::now().checked_sub(spare).unwrap_or(SystemTime::UNIX_EPOCH)
+}
+
+fn is_younger(path: &Utf8Path, spare: Duration) -> bool {
+    path.metadata().and_then(|data| data.modified()).is_ok_and(|time| time > limit(spare))
+}
+
 /// The unwanted files of a folder that are older than `spare`, with their lengths. A folder that
 /// is not there, or is a link to elsewhere, has none.
 fn old_files(
@@ -117,7 +176,6 @@ fn old_files(
     spare: Duration,
     unwanted: impl Fn(&str) -> bool,
 ) -> Result<Vec<(Utf8PathBuf, u64)>, LayoutError> {
-    let limit = SystemTime::now().checked_sub(spare).unwrap_or(SystemTime::UNIX_EPOCH);
     let mut found = Vec::new();
     if folder.symlink_metadata().is_ok_and(|data| !data.is_dir()) || !folder.exists() {
         return Ok(found);
@@ -129,7 +187,7 @@ fn old_files(
         }
         // A temporary file may be renamed meanwhile.
         let Ok(data) = item.metadata() else { continue };
-        let old = data.modified().is_ok_and(|time| time <= limit);
+        let old = data.modified().is_ok_and(|time| time <= limit(spare));
         if old && data.is_file() {
             found.push((item.into_path(), data.len()));
         }

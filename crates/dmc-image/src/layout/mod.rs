@@ -17,7 +17,7 @@ mod garbage;
 mod reference;
 mod refs;
 
-pub use artifacts::Document;
+pub use artifacts::{Document, PREDICATE_TYPE};
 pub use check::{Checked, Unsound};
 pub use error::LayoutError;
 pub use files::{ImageFile, ImageFileKind, ImageFiles};

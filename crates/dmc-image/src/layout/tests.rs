@@ -395,7 +395,8 @@ fn the_files_of_an_image_are_read_back_as_its_layers_leave_them() {
         assert_eq!(paths, ["/bin", "/etc", "/etc/issue", "/etc/motd", "/pipe", &long]);
         let at = |path: &str| &files.all[&ImagePath::parse(path).unwrap()];
         let digest = crate::sha256::sha256(b"hello");
-        assert_eq!(at("/etc/motd").kind, ImageFileKind::File { size: 5, digest });
+        let sha1 = "aaf4c61ddcc5e8a2dabede0f3b482cd9aea9434d".parse().unwrap();
+        assert_eq!(at("/etc/motd").kind, ImageFileKind::File { size: 5, digest, sha1 });
         assert_eq!((at("/etc/motd").mode, at("/etc/motd").gid), (0o640, 7));
         assert_eq!(at("/bin").kind, ImageFileKind::Symlink(b"usr/bin".to_vec()));
         assert_eq!(at("/etc/issue").kind, ImageFileKind::Hardlink(b"etc/motd".to_vec()));
@@ -458,4 +459,80 @@ fn documents_are_attached_once_a_kind_and_found_by_their_subject() {
     assert_eq!(layout.attach(&subject, &[document("new")]).unwrap(), new);
     assert_eq!(layout.referrers(&subject.digest).unwrap(), new);
     assert_eq!(layout.referrers(&new[0].digest).unwrap(), []);
+}
+
+/// A document about `subject` that says what it is of.
+fn about(layout: &Layout, subject: &Descriptor, predicate: &str, text: &str) -> Descriptor {
+    let document = Document {
+        artifact_type: "application/vnd.in-toto+json".to_owned(),
+        media_type: "application/vnd.in-toto+json".to_owned(),
+        bytes: text.as_bytes().to_vec(),
+        annotations: [(PREDICATE_TYPE.to_owned(), predicate.to_owned())].into(),
+    };
+    layout.attach(subject, &[document]).unwrap().remove(0)
+}
+
+#[test]
+fn statements_of_another_kind_stay_beside_a_new_one() {
+    let (_folder, path) = folder();
+    let layout = Layout::open_or_create(path).unwrap();
+    let subject = layout.write_index(Vec::new(), Annotations::new()).unwrap();
+    let vex = about(&layout, &subject, "vex", "1");
+    about(&layout, &subject, "provenance", "2");
+    let provenance = about(&layout, &subject, "provenance", "3");
+    let mut wanted = [vex, provenance];
+    wanted.sort_by_key(|it| it.digest);
+    assert_eq!(layout.referrers(&subject.digest).unwrap(), wanted);
+}
+
+#[test]
+fn documents_go_with_their_subject() {
+    let (_folder, root) = folder();
+    let layout = Layout::open_or_create(&root).unwrap();
+    let (kept, dropped) = (write_index(&layout, "kept"), write_index(&layout, "dropped"));
+    tag(&layout, &kept, &[("nginx", "1")]);
+    tag(&layout, &dropped, &[("other", "1")]);
+    let stays = about(&layout, &kept, "sbom", "kept");
+    let signature = about(&layout, &stays, "signature", "of the document");
+    let goes = about(&layout, &dropped, "sbom", "dropped");
+    let follows = about(&layout, &goes, "signature", "of what goes");
+    layout.remove(&"other".parse().unwrap()).unwrap();
+    // As long as another run may be about to name the subject, nothing happens.
+    layout.collect_garbage("dmc", Duration::from_mins(10)).unwrap();
+    assert_eq!(layout.referrers(&dropped.digest).unwrap(), std::slice::from_ref(&goes));
+    let listed = layout.garbage("dmc", Duration::ZERO).unwrap();
+    for gone in [&goes, &follows, &dropped] {
+        assert!(listed.iter().any(|(path, _)| *path == layout.blob_path(&gone.digest)));
+    }
+    layout.collect_garbage("dmc", Duration::ZERO).unwrap();
+    assert_eq!(layout.referrers(&kept.digest).unwrap(), std::slice::from_ref(&stays));
+    assert_eq!(layout.referrers(&stays.digest).unwrap(), [signature]);
+    for gone in [&goes, &follows] {
+        assert!(!layout.blob_path(&gone.digest).exists());
+    }
+    let entries = layout.read_index().unwrap().manifests;
+    assert_eq!(entries.len(), 3, "one name and two documents: {entries:?}");
+}
+
+#[test]
+fn a_document_is_checked_by_the_names_of_its_subject_and_is_no_image() {
+    let (_folder, root) = folder();
+    let layout = Layout::open_or_create(&root).unwrap();
+    let one = write_index(&layout, "one");
+    tag(&layout, &one, &[("nginx", "1")]);
+    let images = layout.check().unwrap().images;
+    let document = about(&layout, &one, "sbom", "text");
+    let checked = layout.check().unwrap();
+    assert_eq!(checked.images, images);
+    assert_eq!(checked.named[&document.digest], ["nginx:1".to_owned()].into());
+    assert!(checked.unsound.is_empty());
+    let blob = crate::sha256::sha256(b"text");
+    layout.remove_blob(&blob).unwrap();
+    let checked = layout.check().unwrap();
+    assert_eq!(checked.unsound, [(blob, Unsound::Missing)].into());
+    assert_eq!(checked.named[&blob], ["nginx:1".to_owned()].into());
+    layout.remove_blob(&document.digest).unwrap();
+    assert_eq!(layout.referrers(&one.digest).unwrap(), []);
+    layout.collect_garbage("dmc", Duration::ZERO).unwrap();
+    assert_eq!(layout.read_index().unwrap().manifests.len(), 1);
 }
