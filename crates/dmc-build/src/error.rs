@@ -5,6 +5,7 @@ mod hint;
 use crate::assemble::AssembleError;
 use crate::lock::{Drift, LockFailure};
 use crate::plan::{NoTask, Step};
+use crate::signing::SigningError;
 use camino::Utf8PathBuf;
 use dmc_archive::ArchiveError;
 use dmc_deb::version::VersionError;
@@ -152,6 +153,9 @@ pub enum BuildError {
     /// The closure does not make a tree.
     #[error(transparent)]
     Assemble(#[from] AssembleError),
+    /// A key or a signature.
+    #[error(transparent)]
+    Signing(#[from] SigningError),
     /// The layout cannot be read or written.
     #[error(transparent)]
     Layout(#[from] LayoutError),

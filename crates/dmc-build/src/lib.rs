@@ -30,6 +30,7 @@ mod record;
 mod resolve;
 mod run;
 mod settings;
+mod signing;
 mod small;
 mod start;
 mod test;
@@ -43,6 +44,7 @@ pub use changes::{Change, Outdated, Standing, State};
 pub use diff::{
     ChangelogEntry, Compared, Difference, Held, NoChangelog, Pair, SourceChange, Totals,
 };
+pub use dmc_sign::Zeroizing;
 pub use error::BuildError;
 pub use extensions::{ExtensionCost, ExtensionCosts};
 pub use image::{Form, ImageSummary};
@@ -53,6 +55,7 @@ pub use plan::{Activity, NoTask, Plan, Selection, Step};
 pub use record::{FileRecord, ImageRecord, PackageRecord};
 pub use run::{Extras, Outcome, ReleaseLine, Tool, Watch, run};
 pub use settings::{Settings, Variant};
+pub use signing::{NewKeys, Passwords, SigningError, keygen};
 pub use test::{TestMark, TestResult};
 pub use why::{Why, why};
 pub use workshop::{Named, Reach, Workshop};

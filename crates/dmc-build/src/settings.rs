@@ -1,6 +1,7 @@
 //! Everything that a run depends on, and how configuration becomes the archive's words.
 
 use crate::error::BuildError;
+use crate::signing::Passwords;
 use camino::{Utf8Path, Utf8PathBuf};
 use dmc_archive::release::Owner;
 use dmc_archive::{
@@ -57,6 +58,8 @@ pub struct Settings {
     pub accept_rollback: BTreeSet<Suite>,
     /// Certificates that may sign suites which others signed last time, by fingerprint.
     pub accept_keys: BTreeSet<String>,
+    /// Whoever knows the passwords of keys.
+    pub passwords: Arc<dyn Passwords>,
     /// What is known of suites besides the configuration's floors.
     pub floors: Vec<Floor>,
     /// The moment of the dated archive to read; none for the archive as it is.

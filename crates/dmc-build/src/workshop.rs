@@ -5,6 +5,7 @@ use crate::image::{self, ImageSummary};
 use crate::plan::Step;
 use crate::record::ImageRecord;
 use crate::settings::Settings;
+use crate::signing::Keys;
 use crate::test::TestMark;
 use dmc_archive::mirror::AptConfiguration;
 use dmc_archive::transport::Network;
@@ -29,6 +30,8 @@ pub struct Workshop {
     pub(crate) archive: Arc<Archive>,
     /// For releases and indices: the same, or the store alone.
     pub(crate) metadata: Arc<Archive>,
+    /// For signatures.
+    pub(crate) keys: Keys,
 }
 
 /// How far a workshop may reach.
@@ -74,7 +77,7 @@ impl Workshop {
             Reach::Stored => (open(Network::Allowed, store.clone()), stored()),
             Reach::Look => (stored(), stored()),
         };
-        Ok(Self { settings, archive, metadata })
+        Ok(Self { settings, archive, metadata, keys: Keys::default() })
     }
 
     /// The run's settings.

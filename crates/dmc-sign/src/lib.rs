@@ -27,6 +27,7 @@ pub use simple::SimpleSigning;
 pub use statement::{REPOSITORY, Statement, Subject, predicate};
 
 use dmc_types::Sha256;
+pub use zeroize::Zeroizing;
 
 /// What a trusted key has signed.
 #[derive(Debug, Clone, PartialEq)]

@@ -6,6 +6,7 @@
 
 mod dated;
 mod file;
+mod signing;
 #[cfg(test)]
 mod tests;
 mod vendor;
@@ -14,6 +15,7 @@ use crate::{TextError, nearest, text};
 pub use dated::Snapshot;
 use dmc_types::{Arch, Compressions, NameError, Suite};
 pub use file::Engine;
+pub use signing::Signing;
 use std::collections::BTreeMap;
 use std::time::Duration;
 pub use vendor::{Dist, Pocket, ThirdParty, Uris, Vendor};
@@ -59,6 +61,8 @@ pub struct Conf {
     pub host: Option<String>,
     /// Suites whose expired InRelease is accepted.
     pub accept_expired: Vec<Suite>,
+    /// The keys that sign, and those that count.
+    pub signing: Signing,
     /// Distributors, by name.
     pub vendors: BTreeMap<String, Vendor>,
     /// Third-party archives; they supply only packages that a template names with the archive.

@@ -26,7 +26,7 @@ mod words;
 
 pub use catalog::{Catalog, TemplateFolder};
 pub use conf::{Conf, ConfError, ConfLayer, Dist, Engine, Pocket, Vendor};
-pub use conf::{Snapshot, ThirdParty, Uris};
+pub use conf::{Signing, Snapshot, ThirdParty, Uris};
 pub use error::TemplateError;
 pub use extensions::{ExtensionName, ExtensionPackage, ExtensionTable, Extensions, Switch};
 pub use extensions::{SwitchPath, SwitchTable};

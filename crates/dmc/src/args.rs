@@ -145,6 +145,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SIZE", value_parser = crate::amounts::size)]
     pub(crate) max_size: Option<u64>,
 
+    /// Private key that signs what is pushed [default: none]; for keygen its file [default: dmc.key].
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) sign_key: Option<Utf8PathBuf>,
+
     /// Container engine for load and test.
     #[arg(long, value_name = "ENGINE")]
     pub(crate) engine: Option<EngineChoice>,
@@ -205,6 +209,8 @@ pub(crate) enum Activity {
     Test,
     /// Put the image for this machine into docker or podman.
     Load,
+    /// Make a pair of keys for signatures.
+    Keygen,
     /// Say why a file is in an image, or which package would ship it.
     Why,
     /// Say what differs between two images or locks, with the changelogs between them.
@@ -241,7 +247,7 @@ impl Activity {
             Self::Verify => Some(dmc_build::Activity::Verify),
             Self::Test => Some(dmc_build::Activity::Test),
             Self::Load => Some(dmc_build::Activity::Load),
-            Self::Why | Self::Diff | Self::Clean | Self::Check => None,
+            Self::Keygen | Self::Why | Self::Diff | Self::Clean | Self::Check => None,
         }
     }
 }

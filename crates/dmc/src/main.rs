@@ -14,10 +14,12 @@ mod error;
 mod folders;
 mod help;
 mod interrupt;
+mod keygen;
 mod keys;
 mod list;
 mod lock;
 mod logging;
+mod password;
 mod progress;
 mod relay;
 mod report;
@@ -73,6 +75,7 @@ fn act(args: &Args, env: &Environment, bars: &Bars) -> Result<u8, CommandError> 
     }
     start_threads(settings.conf.jobs)?;
     match request::request(args, &settings)? {
+        Request::Keygen => keygen::answer(args, &settings, bars),
         Request::Clean => clean::answer(args, settings, bars),
         Request::Check => check::answer(args, settings, bars),
         Request::Why { template, path } => why::answer(args, settings, &template, &path, bars),

@@ -25,6 +25,8 @@ pub(crate) enum Request {
         /// What names the new side.
         new: String,
     },
+    /// A pair of keys is made.
+    Keygen,
     /// Store and layout are thinned out.
     Clean,
     /// Store and layout are read again.
@@ -113,7 +115,7 @@ pub(crate) fn locked_templates(settings: &Settings) -> Result<Vec<TemplateName>,
     Ok(lock.templates.into_keys().collect())
 }
 
-/// Clean and check are about all of store and layout, and each goes alone.
+/// What is about no template in particular goes alone.
 fn care(args: &Args, activities: &[Activity]) -> Result<Option<Request>, CommandError> {
     let (name, request) = if activities.contains(&Activity::Clean) {
         ("clean", Request::Clean)
@@ -122,6 +124,8 @@ fn care(args: &Args, activities: &[Activity]) -> Result<Option<Request>, Command
             .hint("dmc clean --older-than 30d"));
     } else if activities.contains(&Activity::Check) {
         ("check", Request::Check)
+    } else if activities.contains(&Activity::Keygen) {
+        ("keygen", Request::Keygen)
     } else {
         return Ok(None);
     };
@@ -130,8 +134,10 @@ fn care(args: &Args, activities: &[Activity]) -> Result<Option<Request>, Command
             .hint(format!("run `dmc {name}` before or after the rest")));
     }
     if !args.templates.is_empty() || !args.groups.is_empty() {
-        return Err(CommandError::usage(format!("{name} is about all of store and layout"))
-            .hint("leave out -t and -g"));
+        let about = if name == "keygen" { "no template" } else { "all of store and layout" };
+        return Err(
+            CommandError::usage(format!("{name} is about {about}")).hint("leave out -t and -g")
+        );
     }
     Ok(Some(request))
 }

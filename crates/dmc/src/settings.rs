@@ -4,6 +4,7 @@ use crate::args::{Args, EngineChoice};
 use crate::embedded;
 use crate::error::{CommandError, USAGE};
 use crate::logging::{self, Logging};
+use crate::password::Asked;
 use camino::{Utf8Path, Utf8PathBuf};
 use dmc_archive::Floor;
 use dmc_build::{Engine, Extras, LockFailure, Settings, read_lock};
@@ -18,6 +19,8 @@ use tracing_subscriber::filter::LevelFilter;
 /// The environment, looked at once.
 pub(crate) struct Environment {
     variables: BTreeMap<String, String>,
+    /// `COSIGN_PASSWORD`, which may be empty.
+    password: Option<String>,
     /// Seconds since 1970.
     now: i64,
     pub(crate) host: Arch,
@@ -29,11 +32,12 @@ impl Environment {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let machine = rustix::system::uname().machine().to_string_lossy().into_owned();
         Self {
+            password: std::env::var("COSIGN_PASSWORD").ok(),
             variables: std::env::vars_os()
                 .filter_map(|(name, value)| {
                     Some((name.into_string().ok()?, value.into_string().ok()?))
                 })
-                .filter(|(_, value)| !value.is_empty())
+                .filter(|(name, value)| !value.is_empty() && name != "COSIGN_PASSWORD")
                 .collect(),
             now: i64::try_from(now.as_secs()).unwrap_or(i64::MAX),
             host: Arch::from_uname(&machine).unwrap_or(Arch::Amd64),
@@ -83,6 +87,9 @@ pub(crate) fn settings(args: &Args, env: &Environment) -> Result<Settings, Comma
     conf.host = args.host.clone().or(conf.host);
     conf.accept_expired.extend(args.accept_expired.iter().cloned());
     conf.jobs = args.jobs.or(conf.jobs);
+    if let Some(key) = &args.sign_key {
+        conf.signing.key = Some(key.to_string());
+    }
     let lock_file = args.lock.clone().unwrap_or_else(|| Utf8PathBuf::from("dmc.lock"));
     let locked = if args.locked { Some(Arc::new(lock(&lock_file)?)) } else { None };
     if let (Some(lock), None) = (&locked, &args.dist) {
@@ -124,6 +131,7 @@ pub(crate) fn settings(args: &Args, env: &Environment) -> Result<Settings, Comma
         variant: dmc_build::Variant { small: args.small },
         accept_rollback: args.accept_rollback.iter().cloned().collect(),
         accept_keys: args.accept_key.iter().cloned().collect(),
+        passwords: Arc::new(Asked::new(env.password.clone())),
         floors,
         snapshot,
         conf,

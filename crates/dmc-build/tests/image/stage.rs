@@ -5,8 +5,8 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use dmc_archive::{Progress, Quiet};
 use dmc_build::{
-    Activity, BuildError, Extras, ImageSummary, LockUpdate, Named, Outcome, Plan, Reach, Selection,
-    Settings, Standing, Step, Watch, Workshop,
+    Activity, BuildError, Extras, ImageSummary, LockUpdate, Named, Outcome, Passwords, Plan, Reach,
+    Selection, Settings, Standing, Step, Watch, Workshop, Zeroizing,
 };
 use dmc_template::{Catalog, Conf, ConfLayer, TemplateFolder};
 use dmc_testkit::{EPOCH, FakeArchive, FakeSuite, Server, SigningKey, fixtures};
@@ -16,6 +16,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fs;
+use std::io;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -98,6 +99,7 @@ impl Stage {
             variant: dmc_build::Variant::default(),
             accept_rollback: BTreeSet::new(),
             accept_keys: BTreeSet::new(),
+            passwords: Arc::new(Password("pw")),
             floors: Vec::new(),
             snapshot: None,
             lock_file: self.path("dmc.lock"),
@@ -123,6 +125,16 @@ impl Stage {
         let mut all = files(&self.path("store"));
         all.retain(|path| path.as_str().contains(part));
         all
+    }
+}
+
+/// The password of every key.
+#[derive(Debug)]
+pub(crate) struct Password(pub(crate) &'static str);
+
+impl Passwords for Password {
+    fn password(&self, _key: &Utf8Path, _new: bool) -> io::Result<Zeroizing<String>> {
+        Ok(Zeroizing::new(self.0.to_owned()))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The keys of `dmc.conf`, each of which a layer may leave out.
 
 use super::dated::Least;
+use super::signing::SigningFile;
 use super::vendor::{PocketEntry, SuiteEntry, ThirdParty, Uris, Vendor};
 use super::{Conf, ConfError};
 use dmc_types::{Arch, Compressions, Suite};
@@ -26,6 +27,7 @@ pub(super) struct ConfFile {
     engine: Option<Engine>,
     host: Option<String>,
     accept_expired: Option<Vec<Suite>>,
+    signing: SigningFile,
     vendor: BTreeMap<String, VendorFile>,
     archive: Vec<ThirdParty>,
 }
@@ -57,7 +59,7 @@ pub enum Engine {
     Podman,
 }
 
-fn replace<T>(old: &mut Option<T>, new: Option<T>) {
+pub(super) fn replace<T>(old: &mut Option<T>, new: Option<T>) {
     if new.is_some() {
         *old = new;
     }
@@ -80,6 +82,7 @@ impl ConfFile {
         replace(&mut self.engine, later.engine);
         replace(&mut self.host, later.host);
         replace(&mut self.accept_expired, later.accept_expired);
+        self.signing.join(later.signing);
         for (name, vendor) in later.vendor {
             self.vendor.entry(name).or_default().join(vendor);
         }
@@ -121,6 +124,7 @@ impl ConfFile {
             engine: need("engine", self.engine)?,
             host: full(self.host),
             accept_expired: self.accept_expired.unwrap_or_default(),
+            signing: self.signing.check(),
             vendors: vendors.collect::<Result<_, ConfError>>()?,
             archives: self.archive,
         })

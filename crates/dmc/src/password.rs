@@ -1,0 +1,39 @@
+//! Passwords of keys: from the environment as cosign has it, else asked for.
+
+use camino::Utf8Path;
+use dmc_build::{Passwords, Zeroizing};
+use std::fmt;
+use std::io::{self, ErrorKind};
+
+/// `COSIGN_PASSWORD`, or whoever sits before the terminal.
+pub(crate) struct Asked {
+    /// What the environment says; it may be empty, as cosign allows.
+    set: Option<Zeroizing<String>>,
+}
+
+impl Asked {
+    /// With the environment's password, where it has one.
+    pub(crate) fn new(set: Option<String>) -> Self {
+        Self { set: set.map(Zeroizing::new) }
+    }
+}
+
+impl fmt::Debug for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Asked {{ set: {} }}", self.set.is_some())
+    }
+}
+
+impl Passwords for Asked {
+    fn password(&self, key: &Utf8Path, new: bool) -> io::Result<Zeroizing<String>> {
+        if let Some(set) = &self.set {
+            return Ok(set.clone());
+        }
+        let ask = |prompt: String| rpassword::prompt_password(prompt).map(Zeroizing::new);
+        let first = ask(format!("Password for the key {key}: "))?;
+        if new && ask("The same again: ".to_owned())? != first {
+            return Err(io::Error::new(ErrorKind::InvalidInput, "the two are not the same"));
+        }
+        Ok(first)
+    }
+}
