@@ -371,6 +371,11 @@ impl Job {
     /// The tags, and the package that they come from. Without one, the distribution's name is the
     /// version.
     fn version(&self) -> (Vec<String>, Option<&Candidate>) {
+        if let Some(version) = &self.arch_template.version
+            && let Ok(version) = version.parse()
+        {
+            return (naming::tags(&version), None);
+        }
         let package = self.arch_template.version_from.as_ref();
         match package.and_then(|package| self.resolved.candidates.get(package)) {
             Some(candidate) => (naming::tags(&candidate.version), Some(candidate)),

@@ -87,7 +87,14 @@ impl Catalog {
                 template: template.name.clone(),
                 used_by: self.users_of(&template.name),
             }),
-            template => Ok(template),
+            template => match template.lacks() {
+                Some(path) => Err(TemplateError::NoProgram {
+                    template: template.name.clone(),
+                    path: path.to_string(),
+                    arch: None,
+                }),
+                None => Ok(template),
+            },
         }
     }
 
@@ -106,9 +113,9 @@ impl Catalog {
     }
 
     /// Names of all templates that images are built from, the broken ones among them, in building
-    /// order.
+    /// order. Those that wait for a program are not.
     pub fn names(&self) -> impl Iterator<Item = &TemplateName> {
-        let built = |name: &&TemplateName| !matches!(self.templates.get(*name), Some(Ok(template)) if template.is_abstract);
+        let built = |name: &&TemplateName| !matches!(self.templates.get(*name), Some(Ok(template)) if template.is_abstract || template.lacks().is_some());
         self.order.iter().filter(built)
     }
 

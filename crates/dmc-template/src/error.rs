@@ -1,7 +1,7 @@
 //! What can be wrong with a template, and what to do about it.
 
 use crate::{TextError, WordError, nearest};
-use dmc_types::{GlobError, NameError, PathError, TemplateName};
+use dmc_types::{Arch, GlobError, NameError, PathError, TemplateName};
 use std::sync::Arc;
 
 /// Why there is no template to work from.
@@ -162,6 +162,16 @@ pub enum TemplateError {
         /// The other.
         second: String,
     },
+    /// A program that its folder is to bring is not there.
+    #[error("template `{template}` has no program `{path}`{}", on(*arch))]
+    NoProgram {
+        /// The template.
+        template: TemplateName,
+        /// Where the program goes.
+        path: String,
+        /// The architecture; none where there is none for any.
+        arch: Option<Arch>,
+    },
     /// A path with its placeholders replaced is none.
     #[error("template `{template}`: a path is wrong on this architecture")]
     ArchPath {
@@ -203,7 +213,8 @@ impl TemplateError {
             Self::Abstract { .. } => Some("write a template that extends it".to_owned()),
             Self::NoText { .. } => Some("write one, or remove the folder".to_owned()),
             Self::StrayFile { .. } => Some(
-                "files of the image go below files/ or private.d/, those of tests below tests/"
+                "files of the image go below files/, files-ARCH/ or private.d/, those of tests below \
+                 tests/"
                     .to_owned(),
             ),
             Self::Cycle { .. } => Some("take one of them out of another's `extends`".to_owned()),
@@ -213,6 +224,12 @@ impl TemplateError {
             Self::NoExtensions { .. } => {
                 Some("extend a template that has a table [extension], such as `php`".to_owned())
             }
+            Self::NoProgram { path, arch: None, .. } => Some(format!(
+                "put one for each architecture into the template's folder, as files-amd64{path}"
+            )),
+            Self::NoProgram { path, arch: Some(arch), .. } => Some(format!(
+                "put it into the template's folder as files-{arch}{path}, or leave {arch} out: -A"
+            )),
             Self::Twice { .. } => Some("leave one of them out".to_owned()),
             Self::AccountClash { .. } => Some("give each name one number of its own".to_owned()),
             Self::Name { .. }
@@ -221,6 +238,10 @@ impl TemplateError {
             | Self::ArchGlob { .. } => None,
         }
     }
+}
+
+fn on(arch: Option<Arch>) -> String {
+    arch.map(|arch| format!(" for {arch}")).unwrap_or_default()
 }
 
 fn join(names: &[TemplateName]) -> String {

@@ -5,7 +5,7 @@
 
 use crate::accounts::Accounts;
 use crate::extensions::RawExtensions;
-use crate::overlay::OverlayFile;
+use crate::overlay::{ArchBytes, OverlayFile};
 use crate::schema::{Package, TemplateFile};
 use crate::template::{RawImage, RawPlaced, TemplateTest, TestFolder};
 use crate::words::{ArchPath, Mode, OwnerText};
@@ -141,11 +141,13 @@ impl<'a> Family<'a> {
             parts: self.parts.iter().map(|part| part.name.clone()).collect(),
             mode: self.settle("`mode`", |part| part.file.mode)?.unwrap_or_default(),
             version_from: self.settle("`version_from`", |part| part.file.version_from.clone())?,
+            version: self.settle("`version`", |part| part.file.version.clone())?,
             packages: self.packages()?,
             packages_like: self.append(|part| &part.file.packages_like),
             roots: self.append(|part| &part.file.roots),
             include: self.append(|part| &part.file.include),
             exclude: self.append(|part| &part.file.exclude),
+            programs: self.append(|part| &part.file.programs),
             extensions: RawExtensions::join(self)?,
             placed: self.placed(&accounts)?,
             image: self.image(&accounts)?,
@@ -218,12 +220,13 @@ impl<'a> Family<'a> {
         let file = &part.file;
         let mut placed: Vec<(ArchPath, RawPlaced)> = Vec::new();
         for (path, OverlayFile { bytes, private }) in &part.overlay {
-            let mode = if part.is_executable(path) { 0o755 } else { 0o644 };
-            let (bytes, private, owner) = (Arc::clone(bytes), *private, Owner::default());
+            let program = self.parts.iter().any(|part| part.file.programs.contains(path));
+            let mode = if program || part.is_executable(path) { 0o755 } else { 0o644 };
+            let (bytes, private, owner) = (bytes.clone(), *private, Owner::default());
             placed.push((path.clone(), RawPlaced::File { bytes, mode, owner, private }));
         }
         for text in &file.files {
-            let bytes = text.text.as_bytes().into();
+            let bytes = ArchBytes::every(text.text.as_bytes());
             let (mode, owner) = (mode(text.mode, 0o644), owner(&text.path, &text.owner)?);
             let what = RawPlaced::File { bytes, mode, owner, private: false };
             placed.push((text.path.clone(), what));

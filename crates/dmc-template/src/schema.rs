@@ -5,8 +5,8 @@
 
 use crate::extensions::{ExtensionName, ExtensionTable};
 use crate::words::{
-    ArchGlob, ArchPath, ArchText, BuildMode, Exec, Gecos, LoginName, LoginPath, Mode, OwnerText,
-    PackagePattern, Period, Port, Signal, Variable,
+    ArchGlob, ArchPath, ArchText, BuildMode, Exec, Gecos, LoginName, LoginPath, Mode, OwnVersion,
+    OwnerText, PackagePattern, Period, Port, Signal, Variable,
 };
 use dmc_types::{PackageName, TemplateName};
 use schemars::JsonSchema;
@@ -46,6 +46,9 @@ pub struct TemplateFile {
     /// The package whose upstream version becomes the image's tag.
     #[schemars(with = "Option<String>")]
     pub version_from: Option<PackageName>,
+    /// The version itself, such as "1.4.0", for programs that no package brings; it takes the place
+    /// of `version_from`.
+    pub version: Option<OwnVersion>,
     /// Packages whose files `roots`, `include` and `copies` may name.
     #[serde(default)]
     pub packages: Vec<Package>,
@@ -62,6 +65,10 @@ pub struct TemplateFile {
     /// Patterns of files to leave out of what `include` and rules bring in.
     #[serde(default)]
     pub exclude: Vec<ArchGlob>,
+    /// Programs that the template's own folder brings, built elsewhere, as `files-amd64/PATH` for
+    /// each architecture. Until one is there, the template is in no list and no group.
+    #[serde(default)]
+    pub programs: Vec<ArchPath>,
     /// Extensions of the program, by the names that `[extension]` makes packages of.
     #[serde(default)]
     pub extensions: Vec<ExtensionName>,
@@ -86,8 +93,8 @@ pub struct TemplateFile {
     /// Folders with their owner and mode.
     #[serde(default)]
     pub directories: Vec<Directory>,
-    /// Patterns of files below `files/` and `private.d/` that are programs (mode 0755, others
-    /// 0644). Modes on disk do not count, as git and umask change them.
+    /// Patterns of files below `files/`, `files-ARCH/` and `private.d/` that are programs (mode
+    /// 0755, others 0644). Modes on disk do not count, as git and umask change them.
     #[serde(default)]
     pub executable: Vec<ArchGlob>,
 

@@ -1,8 +1,9 @@
 //! A template with everything that it extends, and what it comes to on one architecture.
 
 use crate::extensions::{Extensions, RawExtensions};
+use crate::overlay::ArchBytes;
 use crate::schema::{ConcatPart, SpareLinks};
-use crate::words::{ArchGlob, ArchPath, ArchText, BuildMode, PackagePattern, Variable};
+use crate::words::{ArchGlob, ArchPath, ArchText, BuildMode, OwnVersion, PackagePattern, Variable};
 use crate::{Exec, HealthCheck, Package, Port, Signal, TemplateError, Test, TestFile};
 use dmc_types::{Arch, GlobError, ImagePath, PackageName, PathError, PathGlob, TemplateName};
 use std::collections::BTreeMap;
@@ -23,11 +24,13 @@ pub struct Template {
     pub(crate) parts: Vec<TemplateName>,
     pub(crate) mode: BuildMode,
     pub(crate) version_from: Option<PackageName>,
+    pub(crate) version: Option<OwnVersion>,
     pub(crate) packages: Vec<Package>,
     pub(crate) packages_like: Vec<PackagePattern>,
     pub(crate) roots: Vec<ArchPath>,
     pub(crate) include: Vec<ArchGlob>,
     pub(crate) exclude: Vec<ArchGlob>,
+    pub(crate) programs: Vec<ArchPath>,
     pub(crate) extensions: Option<RawExtensions>,
     pub(crate) placed: BTreeMap<ArchPath, RawPlaced>,
     pub(crate) spare_links: Vec<SpareLinks>,
@@ -75,7 +78,7 @@ impl TestFolder {
 /// [`Placed`] with placeholders.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum RawPlaced {
-    File { bytes: Arc<[u8]>, mode: u32, owner: Owner, private: bool },
+    File { bytes: ArchBytes, mode: u32, owner: Owner, private: bool },
     Copy(ArchPath),
     Concat { parts: Vec<ConcatPart>, mode: u32, owner: Owner },
     Link(ArchText),
@@ -108,6 +111,8 @@ pub struct ArchTemplate {
     pub mode: BuildMode,
     /// The package whose upstream version becomes the image's tag.
     pub version_from: Option<PackageName>,
+    /// The version, where no package gives it.
+    pub version: Option<String>,
     /// Packages whose files `roots`, `include` and [`Placed::Copy`] may name.
     pub packages: Vec<Package>,
     /// Patterns of further packages among those that these depend on.
@@ -324,6 +329,7 @@ impl Template {
             arch,
             mode: self.mode,
             version_from: self.version_from.clone(),
+            version: self.version.as_ref().map(|version| version.as_str().to_owned()),
             packages: self.packages.clone(),
             packages_like: self.packages_like.clone(),
             roots: self.roots.iter().map(path).collect::<Result<_, _>>()?,
@@ -340,17 +346,43 @@ impl Template {
         })
     }
 
+    /// The first program that the template's folder is to bring and does not, on any architecture.
+    pub(crate) fn lacks(&self) -> Option<&ArchPath> {
+        self.programs.iter().find(|path| !self.placed.contains_key(path))
+    }
+
+    /// The template has all programs that its folder is to bring.
+    fn check_programs(
+        &self,
+        arch: Arch,
+        placed: &BTreeMap<ImagePath, Placed>,
+    ) -> Result<(), TemplateError> {
+        for path in &self.programs {
+            let path = path.for_arch(arch).map_err(|source| self.bad_path(source))?;
+            if !placed.contains_key(&path) {
+                return Err(TemplateError::NoProgram {
+                    template: self.name.clone(),
+                    path: path.to_string(),
+                    arch: Some(arch),
+                });
+            }
+        }
+        Ok(())
+    }
+
     fn placed_on(&self, arch: Arch) -> Result<BTreeMap<ImagePath, Placed>, TemplateError> {
         let mut placed = BTreeMap::new();
         for (path, what) in &self.placed {
             let path = path.for_arch(arch).map_err(|source| self.bad_path(source))?;
             let what = what.for_arch(arch).map_err(|source| self.bad_path(source))?;
+            let Some(what) = what else { continue };
             // `/x/{triplet}` and the triplet written out are one path on one architecture.
             if placed.insert(path.clone(), what).is_some() {
                 let template = self.name.clone();
                 return Err(TemplateError::Twice { template, what: path.to_string() });
             }
         }
+        self.check_programs(arch, &placed)?;
         Ok(placed)
     }
 
@@ -376,14 +408,13 @@ impl Template {
 }
 
 impl RawPlaced {
-    fn for_arch(&self, arch: Arch) -> Result<Placed, PathError> {
-        Ok(match self {
-            Self::File { bytes, mode, owner, private } => Placed::File {
-                bytes: Arc::clone(bytes),
-                mode: *mode,
-                owner: *owner,
-                private: *private,
-            },
+    /// None for a file that other architectures have.
+    fn for_arch(&self, arch: Arch) -> Result<Option<Placed>, PathError> {
+        Ok(Some(match self {
+            Self::File { bytes, mode, owner, private } => {
+                let Some(bytes) = bytes.on(arch).cloned() else { return Ok(None) };
+                Placed::File { bytes, mode: *mode, owner: *owner, private: *private }
+            }
             Self::Copy(from) => Placed::Copy(from.for_arch(arch)?),
             Self::Concat { parts, mode, owner } => {
                 let piece = |part: &ConcatPart| match part {
@@ -395,7 +426,7 @@ impl RawPlaced {
             }
             Self::Link(target) => Placed::Link(target.for_arch(arch)),
             Self::Directory { mode, owner } => Placed::Directory { mode: *mode, owner: *owner },
-        })
+        }))
     }
 }
 

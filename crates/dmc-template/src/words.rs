@@ -120,6 +120,32 @@ pub enum BuildMode {
     Small,
 }
 
+/// The version of a program that no package brings.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+pub struct OwnVersion(String);
+
+impl OwnVersion {
+    /// As it is written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for OwnVersion {
+    type Error = NameError;
+
+    fn try_from(text: String) -> Result<Self, NameError> {
+        let legal = |b: u8| b.is_ascii_alphanumeric() || b".+~".contains(&b);
+        let begins = text.starts_with(|c: char| c.is_ascii_digit());
+        if begins && text.len() <= 60 && text.bytes().all(legal) {
+            return Ok(Self(text));
+        }
+        let rule = "it begins with a digit; letters, digits, `.`, `+` and `~` follow, 60 at most";
+        Err(NameError { text, kind: "version", rule })
+    }
+}
+
 /// Permission bits, at most 0o1777: setuid and setgid have no place in an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]

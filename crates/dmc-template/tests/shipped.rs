@@ -57,6 +57,28 @@ fn every_template_holds_on_every_architecture() {
 }
 
 #[test]
+fn dmcs_own_image_waits_for_the_program_and_has_its_version() {
+    let mut folder = files(&repository().join("templates/dmc"));
+    let read = |name: &str, files| {
+        let parts = ["tls-roots", "minimal", "accounts", "nonroot", "nss", "os-release", "tmp"];
+        let part = |name: &str| TemplateFolder {
+            origin: name.to_owned(),
+            files: self::files(&repository().join("templates").join(name)),
+            name: name.to_owned(),
+        };
+        let own = TemplateFolder { origin: name.to_owned(), files, name: name.to_owned() };
+        Catalog::read(parts.iter().copied().map(part).chain([own]).collect())
+    };
+    let waiting = read("dmc", folder.clone());
+    assert!(matches!(waiting.get("dmc"), Err(dmc_template::TemplateError::NoProgram { .. })));
+    folder.insert("files-amd64/usr/bin/dmc".to_owned(), b"\x7fELF".to_vec());
+    let ready = read("dmc", folder);
+    let dmc = ready.get("dmc").unwrap().for_arch(Arch::Amd64).unwrap();
+    assert_eq!(dmc.version.as_deref(), Some(env!("CARGO_PKG_VERSION")));
+    assert!(ready.get("dmc").unwrap().for_arch(Arch::Arm64).is_err());
+}
+
+#[test]
 fn nginx_runs_as_an_ordinary_user_on_8080() {
     let catalog = catalog();
     let nginx = catalog.get("nginx").unwrap();

@@ -117,6 +117,35 @@ fn private_files_win_and_modes_come_from_the_template() {
 }
 
 #[test]
+fn a_program_that_was_built_elsewhere_is_its_architectures_own() {
+    let text = "version = \"1.4.0\"\nprograms = [\"/usr/bin/it\"]";
+    let bare = Catalog::read(vec![folder("it", text)]);
+    assert_eq!(bare.names().count() + bare.groups().len(), 0, "it is in no list yet");
+    let refused = bare.get("it").unwrap_err();
+    assert_eq!(refused.to_string(), "template `it` has no program `/usr/bin/it`");
+    assert!(refused.hint().unwrap().contains("files-amd64/usr/bin/it"));
+
+    let it = with_file(folder("it", text), "files-amd64/usr/bin/it", b"for amd64");
+    let it = with_file(it, "files-arm64/bin/it", b"for arm64");
+    let it = with_file(it, "files-arm64/etc/x", b"own");
+    let it = with_file(it, "files/etc/x", b"every");
+    let catalog = Catalog::read(vec![it]);
+    let it = catalog.get("it").unwrap();
+    let placed = |arch, at| match &it.for_arch(arch).unwrap().placed[&path(at)] {
+        Placed::File { bytes, mode, .. } => format!("{mode:o} {}", String::from_utf8_lossy(bytes)),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(placed(Arch::Amd64, "/usr/bin/it"), "755 for amd64");
+    assert_eq!(placed(Arch::Arm64, "/usr/bin/it"), "755 for arm64");
+    assert_eq!(placed(Arch::Amd64, "/etc/x"), "644 every");
+    assert_eq!(placed(Arch::Arm64, "/etc/x"), "644 own");
+    assert_eq!(it.for_arch(Arch::Amd64).unwrap().version.as_deref(), Some("1.4.0"));
+    let refused = it.for_arch(Arch::Riscv64).unwrap_err();
+    assert_eq!(refused.to_string(), "template `it` has no program `/usr/bin/it` for riscv64");
+    assert!(refused.hint().unwrap().contains("files-riscv64/usr/bin/it"));
+}
+
+#[test]
 fn a_childs_file_replaces_its_parents_link() {
     let up = folder("up", "links = { \"/etc/x\" = \"y\" }");
     let it = with_file(folder("it", "extends = [\"up\"]"), "files/etc/x", b"file");

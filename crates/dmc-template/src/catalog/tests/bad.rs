@@ -54,7 +54,7 @@ fn a_wrong_key_is_shown_with_its_line() {
     # unknown key that is like none
     templates/it/template.toml, line 3: unknown key `deployment`
       3 | deployment = 1
-      hint: known are group, summary, description, abstract, extends, mode, version_from, packages, packages_like, roots, include, exclude, extensions, extension, links, spare_links, copies, concat, files, directories, executable, accounts, users, user_groups, environment, entrypoint, cmd, user, workdir, volumes, ports, stop_signal, healthcheck, labels, test
+      hint: known are group, summary, description, abstract, extends, mode, version_from, version, packages, packages_like, roots, include, exclude, programs, extensions, extension, links, spare_links, copies, concat, files, directories, executable, accounts, users, user_groups, environment, entrypoint, cmd, user, workdir, volumes, ports, stop_signal, healthcheck, labels, test
 
     # unknown key of a table
     templates/it/template.toml, line 6: unknown key `hoem`
@@ -382,7 +382,7 @@ fn a_wrong_folder_is_named() {
         .collect();
     insta::assert_snapshot!(shown.join("\n\n"), @r#"
     the folder templates/it holds `file/etc/x`, which goes nowhere
-      hint: files of the image go below files/ or private.d/, those of tests below tests/
+      hint: files of the image go below files/, files-ARCH/ or private.d/, those of tests below tests/
 
     the overlay of templates/it cannot hold `files/../x`
       cause: `/../x` is not a path of an image: it has a `.` or `..` part
