@@ -6,9 +6,9 @@
 use crate::family::{Family, Part};
 use crate::overlay;
 use crate::schema::TemplateFile;
-use crate::template::TestFolder;
+use crate::template::SideFolder;
 use crate::text;
-use crate::{Template, TemplateError, TestFile, nearest};
+use crate::{MountedFile, Template, TemplateError, nearest};
 use dmc_types::TemplateName;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -263,18 +263,19 @@ impl Reading {
 
 fn read_part(name: TemplateName, folder: TemplateFolder) -> Result<Part, TemplateError> {
     let TemplateFolder { files, origin, .. } = folder;
-    let (tests, files): (BTreeMap<_, _>, BTreeMap<_, _>) =
-        files.into_iter().partition(|(path, _)| path.starts_with(overlay::TESTS));
+    let (test_folder, files) = side_folder(files, overlay::TESTS);
+    let (deploy_folder, files) = side_folder(files, overlay::DEPLOY);
     let Some(toml) = files.get(overlay::TEXT) else {
         return Err(TemplateError::NoText { origin });
     };
     let file = text::read(&format!("{origin}/{}", overlay::TEXT), toml)?;
-    let test_folder = Arc::new(test_folder(tests));
     check_test_files(&name, &file, &test_folder)?;
+    check_deploy_files(&name, &file, &deploy_folder)?;
+    let test_folder = Arc::new(test_folder);
     let bytes = in_one_row(&name, &files);
     let overlay = overlay::read(&origin, files)?;
     let above = BTreeSet::new();
-    Ok(Part { name, file, overlay, with_tools: false, test_folder, above, bytes })
+    Ok(Part { name, file, overlay, with_tools: false, test_folder, deploy_folder, above, bytes })
 }
 
 /// The part that variants extend, and the end of their names.
@@ -295,41 +296,69 @@ fn with_tools_of(part: &Part) -> Option<Part> {
     file.summary = format!("{}, with a shell and tools", part.file.summary);
     file.extends = vec![part.name.clone(), TOOLS.parse().ok()?];
     let bytes = in_one_row(&name, &BTreeMap::new());
-    let (overlay, test_folder) = Default::default();
+    let (overlay, test_folder, deploy_folder) = Default::default();
     let above = BTreeSet::new();
-    Some(Part { name, file, overlay, with_tools: true, test_folder, above, bytes })
+    Some(Part { name, file, overlay, with_tools: true, test_folder, deploy_folder, above, bytes })
 }
 
-fn test_folder(files: BTreeMap<String, Vec<u8>>) -> TestFolder {
-    let below = files.into_iter().filter_map(|(path, bytes)| {
-        let path = path.strip_prefix(overlay::TESTS)?.to_owned();
-        Some((path, Arc::from(bytes)))
-    });
-    TestFolder(below.collect())
+/// What lies in one folder, and the other files.
+fn side_folder(
+    files: BTreeMap<String, Vec<u8>>,
+    folder: &str,
+) -> (SideFolder, BTreeMap<String, Vec<u8>>) {
+    let mut inside = BTreeMap::new();
+    let mut others = BTreeMap::new();
+    for (path, bytes) in files {
+        match path.strip_prefix(folder) {
+            Some(below) => drop(inside.insert(below.to_owned(), Arc::from(bytes))),
+            None => drop(others.insert(path, bytes)),
+        }
+    }
+    (SideFolder(inside), others)
 }
 
 /// Tests mount only what is there.
 fn check_test_files(
     name: &TemplateName,
     file: &TemplateFile,
-    folder: &TestFolder,
+    folder: &SideFolder,
 ) -> Result<(), TemplateError> {
     for test in &file.test {
         let scenes = test.companions.iter().map(|it| &it.scene).chain([&test.scene]);
-        for mounted in scenes.flat_map(|scene| scene.files.values()) {
-            if let TestFile::Named(text) = mounted
-                && folder.find(mounted).is_empty()
-            {
-                return Err(TemplateError::UnknownTestFile {
-                    template: name.clone(),
-                    test: test.name.clone(),
-                    file: text.clone(),
-                    nearest: nearest(text, folder.0.keys().map(String::as_str)).map(str::to_owned),
-                });
-            }
-        }
+        let by = format!("the test `{}`", test.name);
+        let mounted = scenes.flat_map(|scene| scene.files.values());
+        check_files(name, &by, overlay::TESTS, mounted, folder)?;
     }
     Ok(())
+}
+
+/// A cluster mounts only what is there.
+fn check_deploy_files(
+    name: &TemplateName,
+    file: &TemplateFile,
+    folder: &SideFolder,
+) -> Result<(), TemplateError> {
+    let config = file.deploy.iter().flat_map(|deploy| deploy.config.values());
+    check_files(name, "[deploy]", overlay::DEPLOY, config, folder)
+}
+
+fn check_files<'a>(
+    name: &TemplateName,
+    by: &str,
+    folder: &'static str,
+    mut mounted: impl Iterator<Item = &'a MountedFile>,
+    has: &'a SideFolder,
+) -> Result<(), TemplateError> {
+    match mounted.find(|file| has.find(file).is_empty()) {
+        Some(MountedFile::Named(file)) => Err(TemplateError::UnknownFile {
+            template: name.clone(),
+            by: by.to_owned(),
+            folder,
+            file: file.clone(),
+            nearest: nearest(file, has.0.keys().map(String::as_str)).map(str::to_owned),
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// Names and contents, each after its length, so that no two folders give the same bytes.

@@ -128,15 +128,15 @@ pub enum TemplateError {
         /// What was probably meant.
         nearest: Option<String>,
     },
-    /// A test mounts a file that is not there.
-    #[error(
-        "template `{template}`: the test `{test}` names `{file}`, which `tests/` does not hold"
-    )]
-    UnknownTestFile {
+    /// A test or `[deploy]` mounts a file that is not there.
+    #[error("template `{template}`: {by} names `{file}`, which `{folder}` does not hold")]
+    UnknownFile {
         /// The template.
         template: TemplateName,
-        /// The test.
-        test: String,
+        /// Who mounts it.
+        by: String,
+        /// The template's folder that is to hold it.
+        folder: &'static str,
         /// The file.
         file: String,
         /// What was probably meant.
@@ -201,11 +201,10 @@ impl TemplateError {
             Self::UnknownParent { nearest, .. } => nearest::hint(nearest.as_deref(), []),
             Self::UnknownAccount { nearest, .. } => nearest::hint(nearest.as_deref(), [])
                 .or_else(|| Some("define it under [[users]], or take it by `accounts`".to_owned())),
-            Self::UnknownTestFile { nearest, .. } => {
-                nearest::hint(nearest.as_deref(), []).or_else(|| {
-                    Some("put it below the template's tests/, or write { text = \"…\" }".to_owned())
-                })
-            }
+            Self::UnknownFile { nearest, folder, .. } => nearest::hint(nearest.as_deref(), [])
+                .or_else(|| {
+                    Some(format!("put it below the template's {folder}, or write {{ text = \"…\" }}"))
+                }),
             Self::BrokenParent { source, .. } => source.hint(),
             Self::Abstract { used_by, .. } if !used_by.is_empty() => {
                 Some(format!("build one that extends it: {}", join_with(used_by, ", ")))
@@ -214,7 +213,7 @@ impl TemplateError {
             Self::NoText { .. } => Some("write one, or remove the folder".to_owned()),
             Self::StrayFile { .. } => Some(
                 "files of the image go below files/, files-ARCH/ or private.d/, those of tests below \
-                 tests/"
+                 tests/, those that a cluster mounts below deploy/"
                     .to_owned(),
             ),
             Self::Cycle { .. } => Some("take one of them out of another's `extends`".to_owned()),

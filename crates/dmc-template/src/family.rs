@@ -4,10 +4,11 @@
 //! its parents'; parents of which neither extends the other must agree.
 
 use crate::accounts::Accounts;
+use crate::deploy::Deploy;
 use crate::extensions::RawExtensions;
 use crate::overlay::{ArchBytes, OverlayFile};
 use crate::schema::{Package, TemplateFile};
-use crate::template::{RawImage, RawPlaced, TemplateTest, TestFolder};
+use crate::template::{RawImage, RawPlaced, SideFolder, TemplateTest};
 use crate::words::{ArchPath, Mode, OwnerText};
 use crate::{Owner, Template, TemplateError};
 use dmc_types::{Arch, TemplateName};
@@ -24,7 +25,9 @@ pub(crate) struct Part {
     /// Whether it is a variant with a shell and tools.
     pub(crate) with_tools: bool,
     /// What its tests use.
-    pub(crate) test_folder: Arc<TestFolder>,
+    pub(crate) test_folder: Arc<SideFolder>,
+    /// What its `[deploy]` mounts.
+    pub(crate) deploy_folder: SideFolder,
     /// Everything that it extends, directly or not.
     pub(crate) above: BTreeSet<TemplateName>,
     /// Its text and overlay files, in one row of bytes.
@@ -156,6 +159,7 @@ impl<'a> Family<'a> {
             packaged_accounts: accounts.packaged,
             users: accounts.users,
             groups: accounts.groups,
+            deploy: Deploy::join(self)?,
             tests: self.tests(),
             with_tools: self.own.with_tools,
             digest_input: self.parts.iter().flat_map(|part| part.bytes.iter().copied()).collect(),

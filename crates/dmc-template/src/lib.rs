@@ -12,6 +12,7 @@
 mod accounts;
 mod catalog;
 mod conf;
+mod deploy;
 mod error;
 mod extensions;
 mod family;
@@ -27,23 +28,26 @@ mod words;
 pub use catalog::{Catalog, TemplateFolder};
 pub use conf::{Conf, ConfError, ConfLayer, Dist, Engine, Pocket, Vendor};
 pub use conf::{Signing, Snapshot, ThirdParty, Uris};
+pub use deploy::Deploy;
 pub use error::TemplateError;
 pub use extensions::{ExtensionName, ExtensionPackage, ExtensionTable, Extensions, Switch};
 pub use extensions::{SwitchPath, SwitchTable};
 pub use nearest::nearest;
 pub use rules::{RuleError, RuleFile, read_rules};
 pub use schema::SpareLinks;
+pub use schema::deploy::{Ask, Claim, DeployKind, DeployTable, Probe, ServicePort};
 pub use schema::test::{
     Companion, ExecTest, FileTest, HttpTest, LogTest, RunTest, Scene, StartTest, StopTest,
 };
-pub use schema::test::{Test, TestFile, TestStep, Texts};
+pub use schema::test::{MountedFile, Test, TestStep, Texts};
 pub use schema::{Concat, ConcatPart, Directory, GroupEntry, HealthCheck, Package};
 pub use schema::{TemplateFile, TextFile, UserEntry, rule_schema, template_schema};
 pub use small::{LeaveOut, Make, SmallConf};
 pub use template::{ArchTemplate, Group, ImageSettings, Owner, Piece, Placed, Template};
-pub use template::{TemplateTest, TestFolder, User};
+pub use template::{SideFolder, TemplateTest, User};
 pub use text::TextError;
 pub use words::{
-    ArchGlob, ArchPath, ArchText, BuildMode, Exec, Gecos, LoginName, LoginPath, Mode, OwnerText,
-    PackagePattern, Period, Port, Protocol, Signal, Variable, WordError,
+    ArchGlob, ArchPath, ArchText, BuildMode, Exec, Gecos, LoginName, LoginPath, Mode, MountPath,
+    ObjectName, OwnerText, PackagePattern, Period, Port, Protocol, Quantity, Signal, Variable,
+    WordError,
 };

@@ -43,6 +43,9 @@ pub(crate) const TEXT: &str = "template.toml";
 /// The folder of what tests use; nothing of it goes into the image.
 pub(crate) const TESTS: &str = "tests/";
 
+/// The folder of what a cluster mounts; nothing of it goes into the image either.
+pub(crate) const DEPLOY: &str = "deploy/";
+
 /// Sorts the files of a folder; `template.toml` and README files stay out.
 pub(crate) fn read(
     origin: &str,

@@ -16,10 +16,12 @@ use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 use std::fmt;
 
+pub(crate) mod deploy;
 mod json;
 pub use json::{rule_schema, template_schema};
 pub(crate) mod test;
 
+use deploy::DeployTable;
 use test::Test;
 
 /// The whole of a `template.toml`.
@@ -134,6 +136,9 @@ pub struct TemplateFile {
     /// Labels besides those that dmc sets.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
+
+    /// How it runs in a cluster; a template without it is none that runs there.
+    pub deploy: Option<DeployTable>,
 
     /// What must hold of the running image.
     #[serde(default)]

@@ -1,10 +1,11 @@
 //! A template with everything that it extends, and what it comes to on one architecture.
 
+use crate::deploy::Deploy;
 use crate::extensions::{Extensions, RawExtensions};
 use crate::overlay::ArchBytes;
 use crate::schema::{ConcatPart, SpareLinks};
 use crate::words::{ArchGlob, ArchPath, ArchText, BuildMode, OwnVersion, PackagePattern, Variable};
-use crate::{Exec, HealthCheck, Package, Port, Signal, TemplateError, Test, TestFile};
+use crate::{Exec, HealthCheck, MountedFile, Package, Port, Signal, TemplateError, Test};
 use dmc_types::{Arch, GlobError, ImagePath, PackageName, PathError, PathGlob, TemplateName};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -39,6 +40,7 @@ pub struct Template {
     pub(crate) users: Vec<User>,
     pub(crate) groups: Vec<Group>,
     pub(crate) image: RawImage,
+    pub(crate) deploy: Option<Deploy>,
     pub(crate) tests: Vec<TemplateTest>,
     pub(crate) with_tools: bool,
     pub(crate) digest_input: Vec<u8>,
@@ -50,20 +52,20 @@ pub struct TemplateTest {
     /// The test.
     pub test: Test,
     /// The files.
-    pub folder: Arc<TestFolder>,
+    pub folder: Arc<SideFolder>,
 }
 
-/// What lies in the `tests/` of the template that wrote a test.
+/// What lies in a folder beside those of the image: `tests/` or `deploy/`.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct TestFolder(pub(crate) BTreeMap<String, Arc<[u8]>>);
+pub struct SideFolder(pub(crate) BTreeMap<String, Arc<[u8]>>);
 
-impl TestFolder {
-    /// What a test mounts: the contents by their path below it, which is empty for a single file.
+impl SideFolder {
+    /// What is mounted: the contents by their path below it, which is empty for a single file.
     /// Nothing where the folder has no such file.
-    pub fn find<'a>(&'a self, file: &'a TestFile) -> Vec<(&'a str, &'a [u8])> {
+    pub fn find<'a>(&'a self, file: &'a MountedFile) -> Vec<(&'a str, &'a [u8])> {
         match file {
-            TestFile::Text(text) => vec![("", text.as_bytes())],
-            TestFile::Named(name) => {
+            MountedFile::Text(text) => vec![("", text.as_bytes())],
+            MountedFile::Named(name) => {
                 let below = |(path, bytes): (&'a String, &'a Arc<[u8]>)| {
                     let rest = path.strip_prefix(name.as_str())?;
                     let rest = if rest.is_empty() { rest } else { rest.strip_prefix('/')? };
@@ -297,6 +299,11 @@ impl Template {
         &self.tests
     }
 
+    /// How it runs in a cluster; none where it is not made for one.
+    pub fn deploy(&self) -> Option<&Deploy> {
+        self.deploy.as_ref()
+    }
+
     /// What stands in front of `cmd` in a variant with tools: the entrypoint of other images.
     pub fn folded_entrypoint(&self) -> &[String] {
         let entrypoint = self.image.entrypoint.as_ref().filter(|_| self.with_tools);
@@ -309,7 +316,7 @@ impl Template {
     }
 
     /// Bytes that change whenever anything changes that the image could depend on: the texts and
-    /// overlay files of all parts as they stand, without `tests/`. Same files, same bytes.
+    /// overlay files of all parts as they stand, without `tests/` and `deploy/`. Same files, same bytes.
     pub fn digest_input(&self) -> &[u8] {
         &self.digest_input
     }

@@ -375,6 +375,53 @@ impl fmt::Display for Port {
     }
 }
 
+word!(
+    /// Where something is mounted in a container.
+    MountPath,
+    "path in a container",
+    "absolute, with no `.`, `..`, `:` or placeholder in it",
+    |text| ImagePath::parse(text).is_ok() && text != "/" && !text.contains([':', '{'])
+);
+
+impl MountPath {
+    /// A path below this one.
+    pub(crate) fn join(&self, below: &str) -> Option<Self> {
+        Self::try_from(format!("{self}/{below}")).ok()
+    }
+}
+
+word!(
+    /// The name of an object in a cluster (RFC 1123, as Kubernetes reads it).
+    ObjectName,
+    "name of an object",
+    "at most 253 lower-case letters and digits, parts joined by `.` or `-`",
+    |text| {
+        let inside = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+        let part = |part: &str| {
+            part.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
+                && part.bytes().all(|b| inside(b) || b == b'-')
+                && !part.ends_with('-')
+        };
+        text.len() <= 253 && text.split('.').all(part)
+    }
+);
+
+word!(
+    /// An amount of something, as Kubernetes writes it.
+    Quantity,
+    "quantity",
+    "a number such as \"2\", \"0.5\", \"100m\", \"64Mi\" or \"8Gi\", and more than none",
+    |text| {
+        let digits = text.bytes().take_while(|b| b.is_ascii_digit() || *b == b'.').count();
+        let (number, unit) = text.split_at(digits);
+        let number = number.parse::<f64>().is_ok_and(|number| number > 0.0);
+        digits <= 15 && number && !text.starts_with('.') && UNITS.contains(&unit)
+    }
+);
+
+/// Units of a [`Quantity`].
+const UNITS: [&str; 12] = ["", "m", "k", "M", "G", "T", "P", "Ki", "Mi", "Gi", "Ti", "Pi"];
+
 /// A length of time: `"500ms"`, `"30s"`, `"5m"`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]

@@ -7,7 +7,7 @@ use super::client::{Client, Output};
 use super::judge::{Held, shown};
 use super::names::{RunNames, TestNames};
 use crate::load::Engine;
-use dmc_template::{ArchPath, RunTest, StartTest, TemplateTest, TestFolder, TestStep};
+use dmc_template::{ArchPath, RunTest, SideFolder, StartTest, TemplateTest, TestStep};
 use dmc_types::{Arch, TemplateName};
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
@@ -280,7 +280,7 @@ fn pairs(env: &BTreeMap<dmc_template::Variable, String>) -> Vec<(String, String)
 /// folders in memory.
 fn mounts(
     scene: &dmc_template::Scene,
-    tests: &TestFolder,
+    tests: &SideFolder,
     arch: Arch,
     folder: &Path,
     names: &mut TestNames,

@@ -3,6 +3,7 @@ use crate::{Owner, Piece, Placed, TestStep};
 use dmc_types::{Arch, ImagePath};
 
 mod bad;
+mod deploy;
 
 /// A folder of one text, with group and summary before it unless it has its own.
 fn folder(name: &str, text: &str) -> TemplateFolder {

@@ -3,8 +3,9 @@
 //! Most types derive theirs. Those that are read in a way of their own have it here: by the table
 //! that they are read from, or by the forms that their text may take.
 
+use super::deploy::{Probe, ProbeTable};
 use super::test::{
-    Companion, CompanionTable, StepTable, Test, TestFile, TestStep, TestTable, Texts,
+    Companion, CompanionTable, MountedFile, StepTable, Test, TestStep, TestTable, Texts,
 };
 use super::{ConcatPart, Package, PackageTable, TemplateFile, TextTable};
 use crate::extensions::ExtensionPackage;
@@ -41,9 +42,10 @@ schema_of! {
     Test as TestTable,
     TestStep as StepTable,
     Companion as CompanionTable,
+    Probe as ProbeTable,
     Package as PackageForm,
     ConcatPart as TextForm,
-    TestFile as TextForm,
+    MountedFile as TextForm,
     Texts as TextsForm,
     Exec as Vec<String>,
     Mode as String,

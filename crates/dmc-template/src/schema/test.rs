@@ -58,7 +58,7 @@ pub struct Scene {
     /// Environment variables.
     pub env: BTreeMap<Variable, String>,
     /// Files and folders mounted read-only: path in the container = what is there.
-    pub files: BTreeMap<ArchPath, TestFile>,
+    pub files: BTreeMap<ArchPath, MountedFile>,
     /// Folders for data that outlives the container, until the end of the test.
     pub volumes: Vec<ArchPath>,
     /// Folders in memory, besides `/tmp`.
@@ -67,7 +67,7 @@ pub struct Scene {
 
 /// What a mounted file holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TestFile {
+pub enum MountedFile {
     /// A file below the template's `tests/`, or a folder with all that is in it.
     Named(String),
     /// Text as it stands.
@@ -267,7 +267,7 @@ pub(super) struct TestTable {
     #[serde(default)]
     env: BTreeMap<Variable, String>,
     #[serde(default)]
-    files: BTreeMap<ArchPath, TestFile>,
+    files: BTreeMap<ArchPath, MountedFile>,
     #[serde(default)]
     volumes: Vec<ArchPath>,
     #[serde(default)]
@@ -314,7 +314,7 @@ pub(super) struct CompanionTable {
     #[serde(default)]
     env: BTreeMap<Variable, String>,
     #[serde(default)]
-    files: BTreeMap<ArchPath, TestFile>,
+    files: BTreeMap<ArchPath, MountedFile>,
     #[serde(default)]
     volumes: Vec<ArchPath>,
     #[serde(default)]
@@ -377,23 +377,23 @@ struct TextTable {
     text: String,
 }
 
-impl<'de> Deserialize<'de> for TestFile {
+impl<'de> Deserialize<'de> for MountedFile {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         struct NameOrTable;
         impl<'de> Visitor<'de> for NameOrTable {
-            type Value = TestFile;
+            type Value = MountedFile;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a file or folder below tests/, or { text = \"…\" }")
             }
 
-            fn visit_str<E: de::Error>(self, name: &str) -> Result<TestFile, E> {
-                Ok(TestFile::Named(name.trim_end_matches('/').to_owned()))
+            fn visit_str<E: de::Error>(self, name: &str) -> Result<MountedFile, E> {
+                Ok(MountedFile::Named(name.trim_end_matches('/').to_owned()))
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<TestFile, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<MountedFile, A::Error> {
                 let table = TextTable::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(TestFile::Text(table.text))
+                Ok(MountedFile::Text(table.text))
             }
         }
         d.deserialize_any(NameOrTable)

@@ -54,7 +54,7 @@ fn a_wrong_key_is_shown_with_its_line() {
     # unknown key that is like none
     templates/it/template.toml, line 3: unknown key `deployment`
       3 | deployment = 1
-      hint: known are group, summary, description, abstract, extends, mode, version_from, version, packages, packages_like, roots, include, exclude, programs, extensions, extension, links, spare_links, copies, concat, files, directories, executable, accounts, users, user_groups, environment, entrypoint, cmd, user, workdir, volumes, ports, stop_signal, healthcheck, labels, test
+      hint: known are group, summary, description, abstract, extends, mode, version_from, version, packages, packages_like, roots, include, exclude, programs, extensions, extension, links, spare_links, copies, concat, files, directories, executable, accounts, users, user_groups, environment, entrypoint, cmd, user, workdir, volumes, ports, stop_signal, healthcheck, labels, deploy, test
 
     # unknown key of a table
     templates/it/template.toml, line 6: unknown key `hoem`
@@ -203,6 +203,38 @@ fn a_wrong_value_is_shown_with_its_line() {
     # variable
     templates/it/template.toml, line 3: `A=B` is not a name of an environment variable: text without `=` and control signs
       3 | environment = { "A=B" = "c" }
+    "#);
+}
+
+#[test]
+fn a_wrong_word_on_clusters_is_shown_with_its_line() {
+    let shown = texts(&[
+        ("probe of two things", "[deploy]\nprobe = { tcp = 80, exec = [\"x\"] }"),
+        ("amount of nothing", "[deploy]\nrequests = { cpu = \"0m\" }"),
+        ("mount at no path", "[deploy]\nscratch = { \"run\" = \"1Mi\" }"),
+        ("name of no object", "[deploy]\nsecrets = { \"/x\" = \"My_Secret\" }"),
+        ("configuration that is not there", "[deploy]\nconfig = { \"/x\" = \"y\" }"),
+    ]);
+    insta::assert_snapshot!(shown, @r#"
+    # probe of two things
+    templates/it/template.toml, line 4: `{ … }` is not a probe: it has one of `http`, `tcp` and `exec`
+      4 | probe = { tcp = 80, exec = ["x"] }
+
+    # amount of nothing
+    templates/it/template.toml, line 4: `0m` is not a quantity: a number such as "2", "0.5", "100m", "64Mi" or "8Gi", and more than none
+      4 | requests = { cpu = "0m" }
+
+    # mount at no path
+    templates/it/template.toml, line 4: `run` is not a path in a container: absolute, with no `.`, `..`, `:` or placeholder in it
+      4 | scratch = { "run" = "1Mi" }
+
+    # name of no object
+    templates/it/template.toml, line 4: `My_Secret` is not a name of an object: at most 253 lower-case letters and digits, parts joined by `.` or `-`
+      4 | secrets = { "/x" = "My_Secret" }
+
+    # configuration that is not there
+    template `it`: [deploy] names `y`, which `deploy/` does not hold
+      hint: put it below the template's deploy/, or write { text = "…" }
     "#);
 }
 
@@ -382,7 +414,7 @@ fn a_wrong_folder_is_named() {
         .collect();
     insta::assert_snapshot!(shown.join("\n\n"), @r#"
     the folder templates/it holds `file/etc/x`, which goes nowhere
-      hint: files of the image go below files/, files-ARCH/ or private.d/, those of tests below tests/
+      hint: files of the image go below files/, files-ARCH/ or private.d/, those of tests below tests/, those that a cluster mounts below deploy/
 
     the overlay of templates/it cannot hold `files/../x`
       cause: `/../x` is not a path of an image: it has a `.` or `..` part
