@@ -5,7 +5,8 @@
 //! - [`Layout`] and [`Tree`] read what came out, by other means than the program's.
 //! - [`Browser`] is Chromium without a screen.
 //! - [`Engine`] is podman or a dockerd of its own, [`LazyPodman`] a younger podman that fetches
-//!   parts of layers, [`Registry`] a registry on loopback.
+//!   parts of layers, [`Registry`] a registry on loopback, [`Foreign`] any program of another
+//!   Debian release.
 //!
 //! A tool that is missing stops a test with the name of its Debian package: nothing is skipped.
 //! Every wait is bounded, and a process that was started here is ended here, by its number.
@@ -25,6 +26,7 @@ mod browser;
 mod container;
 mod dmc;
 mod engine;
+mod foreign;
 mod http;
 mod layout;
 mod lazy;
@@ -38,6 +40,7 @@ pub use browser::Browser;
 pub use container::{Container, confined};
 pub use dmc::{Built, Workplace, image, nginx, program, target};
 pub use engine::Engine;
+pub use foreign::Foreign;
 pub use http::{Page, free_port, get};
 pub use layout::Layout;
 pub use lazy::LazyPodman;
