@@ -5,6 +5,7 @@ mod hint;
 use crate::assemble::AssembleError;
 use crate::lock::{Drift, LockFailure};
 use crate::plan::{NoTask, Step};
+use crate::push::PushError;
 use crate::signing::SigningError;
 use camino::Utf8PathBuf;
 use dmc_archive::ArchiveError;
@@ -13,6 +14,7 @@ use dmc_elf::WalkError;
 use dmc_image::LayoutError;
 use dmc_image::archive::ArchiveError as ExportError;
 use dmc_image::layout::TagError;
+use dmc_registry::RegistryError;
 use dmc_solve::Unsolvable;
 use dmc_system::GrammarError;
 use dmc_template::{ConfError, PackagePattern, RuleError, TemplateError, TextError};
@@ -153,6 +155,9 @@ pub enum BuildError {
     /// The closure does not make a tree.
     #[error(transparent)]
     Assemble(#[from] AssembleError),
+    /// A registry, or what goes there.
+    #[error(transparent)]
+    Push(#[from] PushError),
     /// A key or a signature.
     #[error(transparent)]
     Signing(#[from] SigningError),
@@ -339,6 +344,9 @@ impl BuildError {
     /// Whether the command line, configuration or a template is at fault, not the run.
     /// What was skipped is as its cause, which is told beside it.
     pub fn is_usage(&self) -> bool {
+        if let Self::Push(error) = self {
+            return error.is_usage();
+        }
         matches!(
             self,
             Self::Skipped { .. }
@@ -371,6 +379,12 @@ fn listed(report: &Report) -> String {
 
 fn in_archive(archive: Option<&String>) -> String {
     archive.map(|archive| format!(" in archive {archive}")).unwrap_or_default()
+}
+
+impl From<RegistryError> for BuildError {
+    fn from(error: RegistryError) -> Self {
+        Self::Push(error.into())
+    }
 }
 
 impl From<ArchiveError> for BuildError {

@@ -22,6 +22,8 @@ pub enum Activity {
     Test,
     /// Put images into an engine.
     Load,
+    /// Bring images to the registry.
+    Push,
     /// Write down which packages the images are made of.
     Lock,
     /// Say what a new lock would change.
@@ -51,6 +53,8 @@ pub enum Step {
     Test(TemplateName, Arch),
     /// Put the image of this architecture into an engine.
     Load(TemplateName, Arch),
+    /// Bring a template's images to the registry, tags last.
+    Push(TemplateName),
     /// Find the packages of a template's images, and prove that they do.
     Choose(TemplateName),
     /// Put what was chosen into the lock.
@@ -69,6 +73,7 @@ impl Step {
             Self::Verify(..) => Activity::Verify,
             Self::Test(..) => Activity::Test,
             Self::Load(..) => Activity::Load,
+            Self::Push(_) => Activity::Push,
             Self::Choose(_) | Self::WriteLock => Activity::Lock,
             Self::CompareLock => Activity::CompareLock,
         }
@@ -83,7 +88,8 @@ impl Step {
             | Self::Index(name)
             | Self::Verify(name, _)
             | Self::Test(name, _)
-            | Self::Load(name, _) => Some(name),
+            | Self::Load(name, _)
+            | Self::Push(name) => Some(name),
             Self::Prepare
             | Self::Keys
             | Self::Indices(_)
@@ -106,6 +112,7 @@ impl Step {
             | Self::Tools
             | Self::Changes(_)
             | Self::Index(_)
+            | Self::Push(_)
             | Self::Choose(_)
             | Self::WriteLock
             | Self::CompareLock => None,
@@ -125,6 +132,7 @@ impl Step {
             Self::Verify(..) => "look for what is wrong with the image",
             Self::Test(..) => "run the template's tests against the image",
             Self::Load(..) => "put the image into the container engine",
+            Self::Push(_) => "bring images and tags to the registry",
             Self::Choose(_) => "find the packages, prove that they do",
             Self::WriteLock => "write the lock",
             Self::CompareLock => "say what the lock would change",
@@ -141,6 +149,7 @@ impl fmt::Display for Activity {
             Self::Verify => "verify",
             Self::Test => "test",
             Self::Load => "load",
+            Self::Push => "push",
             Self::Lock | Self::CompareLock => "lock",
         })
     }
@@ -246,6 +255,9 @@ impl Plan {
         }
         if does(Activity::Load) {
             steps.extend(templates.iter().map(|template| Step::Load(template.clone(), host)));
+        }
+        if does(Activity::Push) {
+            steps.extend(templates.iter().cloned().map(Step::Push));
         }
         Self { steps }
     }

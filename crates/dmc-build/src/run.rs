@@ -6,6 +6,7 @@ use crate::image::ImageSummary;
 use crate::load::{self, Engine};
 use crate::lock::{LockFailure, LockUpdate, LockedImages};
 use crate::plan::{Plan, Step};
+use crate::push::Pushed;
 use crate::test::{self, TestResult};
 use crate::workshop::{Named, Workshop};
 use camino::Utf8PathBuf;
@@ -59,6 +60,8 @@ pub enum Outcome {
     Verified(Box<Report>),
     /// The engine has the image.
     Loaded(Vec<String>),
+    /// The registry has the image.
+    Pushed(Box<Pushed>),
     /// The packages of a template's images are known.
     Chosen(Box<LockedImages>),
     /// What became of the lock, or would.
@@ -173,7 +176,7 @@ pub async fn run(
 /// Whether two neighbouring tasks can be done side by side.
 fn together(one: &Step, other: &Step) -> bool {
     match (one, other) {
-        (Step::Indices(_), Step::Indices(_)) => true,
+        (Step::Indices(_), Step::Indices(_)) | (Step::Push(_), Step::Push(_)) => true,
         (Step::Image(one, _), Step::Image(other, _)) => one == other,
         _ => false,
     }
@@ -226,6 +229,13 @@ impl Run<'_> {
             Step::Verify(template, _) | Step::Test(template, _) | Step::Load(template, _) => {
                 vec![Step::Index(template.clone())]
             }
+            // What is known not to work goes nowhere.
+            Step::Push(template) => {
+                let checks = archs.into_iter().flat_map(|arch| {
+                    [Step::Verify(template.clone(), arch), Step::Test(template.clone(), arch)]
+                });
+                checks.chain([Step::Index(template.clone())]).collect()
+            }
             // What of the templates did not fail is locked.
             Step::Prepare
             | Step::Indices(_)
@@ -248,6 +258,9 @@ impl Run<'_> {
             Step::Verify(template, arch) => self.verify(step, template, *arch).await,
             Step::Test(template, arch) => self.test(step, template, *arch).await,
             Step::Load(template, arch) => self.load(template, *arch),
+            Step::Push(template) => {
+                Ok(Outcome::Pushed(Box::new(self.workshop.push(template).await?)))
+            }
             Step::Choose(template) => {
                 let images = self.workshop.lock_images(template).await?;
                 Ok(Outcome::Chosen(Box::new(images)))

@@ -58,6 +58,8 @@ pub struct Settings {
     pub accept_rollback: BTreeSet<Suite>,
     /// Certificates that may sign suites which others signed last time, by fingerprint.
     pub accept_keys: BTreeSet<String>,
+    /// Files that may say who the user is for a registry, in the order in which they count.
+    pub auth_files: Vec<Utf8PathBuf>,
     /// Whoever knows the passwords of keys.
     pub passwords: Arc<dyn Passwords>,
     /// What is known of suites besides the configuration's floors.

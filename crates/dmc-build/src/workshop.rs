@@ -13,6 +13,7 @@ use dmc_archive::{Archive, ArchiveError, Progress, Store, Transport, TransportOp
 use dmc_image::Layout;
 use dmc_image::layout::Reference;
 use dmc_image::oci::{Descriptor, Index, Platform};
+use dmc_registry::Registry;
 use dmc_types::{Arch, ImagePath, PackageName, TemplateName};
 use dmc_verify::Report;
 use std::sync::Arc;
@@ -30,6 +31,8 @@ pub struct Workshop {
     pub(crate) archive: Arc<Archive>,
     /// For releases and indices: the same, or the store alone.
     pub(crate) metadata: Arc<Archive>,
+    /// For registries.
+    pub(crate) registry: Registry,
     /// For signatures.
     pub(crate) keys: Keys,
 }
@@ -77,7 +80,9 @@ impl Workshop {
             Reach::Stored => (open(Network::Allowed, store.clone()), stored()),
             Reach::Look => (stored(), stored()),
         };
-        Ok(Self { settings, archive, metadata, keys: Keys::default() })
+        let offline = matches!(reach, Reach::Offline | Reach::Look);
+        let registry = crate::push::client(&settings, offline, progress)?;
+        Ok(Self { settings, archive, metadata, registry, keys: Keys::default() })
     }
 
     /// The run's settings.

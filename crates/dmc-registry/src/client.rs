@@ -9,7 +9,7 @@ use crate::error::{Cause, RegistryError};
 use crate::guard::Guard;
 use crate::pace::{self, Pace};
 use crate::progress::TransferId;
-use crate::{Host, Options, Progress, Reference, Repository, said};
+use crate::{Host, Options, Progress, Repository, said};
 use bytes::Bytes;
 use dmc_types::Sha256;
 use futures::stream;
@@ -415,9 +415,4 @@ fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> 
         Some(wrapped) => tls_error(wrapped),
         None => error.source().and_then(tls_error),
     }
-}
-
-/// What messages call a manifest.
-pub(crate) fn named(repository: &Repository, reference: &Reference) -> String {
-    reference.behind(repository)
 }

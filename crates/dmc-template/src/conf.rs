@@ -6,6 +6,7 @@
 
 mod dated;
 mod file;
+mod registry;
 mod signing;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ use crate::{TextError, nearest, text};
 pub use dated::Snapshot;
 use dmc_types::{Arch, Compressions, NameError, Suite};
 pub use file::Engine;
+pub use registry::RegistryConf;
 pub use signing::Signing;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -63,6 +65,8 @@ pub struct Conf {
     pub accept_expired: Vec<Suite>,
     /// The keys that sign, and those that count.
     pub signing: Signing,
+    /// How single registries are reached, by `HOST[:PORT]`.
+    pub registries: BTreeMap<String, RegistryConf>,
     /// Distributors, by name.
     pub vendors: BTreeMap<String, Vendor>,
     /// Third-party archives; they supply only packages that a template names with the archive.

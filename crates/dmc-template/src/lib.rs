@@ -27,7 +27,7 @@ mod words;
 
 pub use catalog::{Catalog, TemplateFolder};
 pub use conf::{Conf, ConfError, ConfLayer, Dist, Engine, Pocket, Vendor};
-pub use conf::{Signing, Snapshot, ThirdParty, Uris};
+pub use conf::{RegistryConf, Signing, Snapshot, ThirdParty, Uris};
 pub use deploy::Deploy;
 pub use error::TemplateError;
 pub use extensions::{ExtensionName, ExtensionPackage, ExtensionTable, Extensions, Switch};

@@ -27,7 +27,7 @@ pub(crate) struct Args {
     pub(crate) mirror: Option<String>,
 
     /// Registry to push to after create.
-    #[arg(short = 'H', long, value_name = "HOST[:PORT]", value_hint = ValueHint::Hostname)]
+    #[arg(short = 'H', long, value_name = "HOST[:PORT][/NAMESPACE]", value_hint = ValueHint::Hostname)]
     pub(crate) host: Option<String>,
 
     /// Build variants with a shell and tools, named NAME-dev.
@@ -145,6 +145,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SIZE", value_parser = crate::amounts::size)]
     pub(crate) max_size: Option<u64>,
 
+    /// File with credentials of registries, in place of podman's and docker's.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) authfile: Option<Utf8PathBuf>,
+
     /// Private key that signs what is pushed [default: none]; for keygen its file [default: dmc.key].
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) sign_key: Option<Utf8PathBuf>,
@@ -209,6 +213,8 @@ pub(crate) enum Activity {
     Test,
     /// Put the image for this machine into docker or podman.
     Load,
+    /// Bring images and tags to the registry.
+    Push,
     /// Make a pair of keys for signatures.
     Keygen,
     /// Say why a file is in an image, or which package would ship it.
@@ -247,6 +253,7 @@ impl Activity {
             Self::Verify => Some(dmc_build::Activity::Verify),
             Self::Test => Some(dmc_build::Activity::Test),
             Self::Load => Some(dmc_build::Activity::Load),
+            Self::Push => Some(dmc_build::Activity::Push),
             Self::Keygen | Self::Why | Self::Diff | Self::Clean | Self::Check => None,
         }
     }

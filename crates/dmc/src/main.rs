@@ -21,6 +21,7 @@ mod lock;
 mod logging;
 mod password;
 mod progress;
+mod push;
 mod relay;
 mod report;
 mod request;
@@ -88,7 +89,13 @@ fn act(args: &Args, env: &Environment, bars: &Bars) -> Result<u8, CommandError> 
             if locks && args.templates.is_empty() && args.groups.is_empty() {
                 templates = request::locked_templates(&settings)?;
             }
-            let needs_one = [Activity::Create, Activity::Verify, Activity::Test, Activity::Load];
+            let needs_one = [
+                Activity::Create,
+                Activity::Verify,
+                Activity::Test,
+                Activity::Load,
+                Activity::Push,
+            ];
             if templates.is_empty() && needs_one.iter().any(|needs| activities.contains(needs)) {
                 // Groups that hold parts alone are no mistake: a nightly run names all groups.
                 if !args.groups.is_empty() {
@@ -112,13 +119,11 @@ fn act(args: &Args, env: &Environment, bars: &Bars) -> Result<u8, CommandError> 
 
 /// Flags of the seed whose capabilities are not there yet: said plainly, not passed over.
 fn refuse_what_is_to_come(args: &Args) -> Result<(), CommandError> {
-    let flag = match (&args.host, args.delete) {
-        (Some(_), _) => "-H (push to a registry)",
-        (_, true) => "-X (deleting what was deployed)",
-        _ => return Ok(()),
-    };
-    Err(CommandError::usage(format!("{flag} is not part of this version of dmc"))
-        .hint("leave it out: images are built into the layout, from where skopeo can copy them"))
+    if !args.delete {
+        return Ok(());
+    }
+    let what = "-X (deleting what was deployed) is not part of this version of dmc";
+    Err(CommandError::usage(what).hint("leave it out"))
 }
 
 fn do_tasks(

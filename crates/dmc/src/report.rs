@@ -5,7 +5,7 @@ use crate::error::{CommandError, FAILED, USAGE};
 use crate::keys;
 use crate::lock;
 use crate::progress::Bars;
-use crate::{update, verify};
+use crate::{push, update, verify};
 use dmc_build::{
     BuildError, ExtensionCost, ExtensionCosts, ImageSummary, Outcome, ReleaseLine, Step,
     TestResult, Watch,
@@ -138,6 +138,7 @@ impl Report {
             Outcome::Verified(report) => self.verified(step, report),
             Outcome::Chosen(images) => lock::chosen(step, images),
             Outcome::Lock { update, written } => lock::told(self, update, *written),
+            Outcome::Pushed(pushed) => push::told(self, step, pushed, took),
             Outcome::Loaded(references) => {
                 for reference in references {
                     let value = json!({ "template": step.template(), "loaded": reference });

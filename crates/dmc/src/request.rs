@@ -68,6 +68,10 @@ pub(crate) fn request(args: &Args, settings: &Settings) -> Result<Request, Comma
     }
     let mut tasks: BTreeSet<_> = activities.iter().filter_map(|activity| activity.task()).collect();
     check_lock_flags(args, &tasks)?;
+    // What is created is pushed where a registry is named.
+    if settings.conf.host.is_some() && tasks.contains(&dmc_build::Activity::Create) {
+        tasks.insert(dmc_build::Activity::Push);
+    }
     if args.diff {
         tasks.remove(&dmc_build::Activity::Lock);
         tasks.insert(dmc_build::Activity::CompareLock);

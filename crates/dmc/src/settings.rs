@@ -131,6 +131,7 @@ pub(crate) fn settings(args: &Args, env: &Environment) -> Result<Settings, Comma
         variant: dmc_build::Variant { small: args.small },
         accept_rollback: args.accept_rollback.iter().cloned().collect(),
         accept_keys: args.accept_key.iter().cloned().collect(),
+        auth_files: auth_files(args, env)?,
         passwords: Arc::new(Asked::new(env.password.clone())),
         floors,
         snapshot,
@@ -166,6 +167,28 @@ fn asked_dist(
         }
         _ => Ok((codename, Some(snapshot))),
     }
+}
+
+/// Files that may say who the user is for a registry (containers-auth.json(5)). One that is named
+/// is the only one.
+fn auth_files(args: &Args, env: &Environment) -> Result<Vec<Utf8PathBuf>, CommandError> {
+    if let Some(file) = &args.authfile {
+        return match file.is_file() {
+            true => Ok(vec![file.clone()]),
+            false => Err(CommandError::usage(format!("there is no file `{file}`"))
+                .hint("check --authfile; `podman login --authfile` writes one")),
+        };
+    }
+    if let Some(file) = env.get("REGISTRY_AUTH_FILE") {
+        return Ok(vec![Utf8PathBuf::from(file)]);
+    }
+    let containers = |folder: Utf8PathBuf| folder.join("containers/auth.json");
+    let running = env.get("XDG_RUNTIME_DIR").map(Utf8PathBuf::from).map(containers);
+    let own = env.xdg("XDG_CONFIG_HOME", ".config").map(containers);
+    let docker = env.get("DOCKER_CONFIG").map(Utf8PathBuf::from);
+    let docker = docker.or_else(|| env.get("HOME").map(|home| Utf8Path::new(home).join(".docker")));
+    let docker = docker.map(|folder| folder.join("config.json"));
+    Ok([running, own, docker].into_iter().flatten().collect())
 }
 
 /// The lock that builds are held to.

@@ -44,6 +44,7 @@ impl BuildError {
                     .to_owned(),
             ),
             Self::Unsolvable { why, .. } => Some(why.hint().to_owned()),
+            Self::Push(error) => error.hint(),
             Self::Signing(error) => error.hint(),
             Self::Small(error) => error.hint(),
             Self::Layout(error) => Some(error.hint().to_owned()),

@@ -99,6 +99,7 @@ impl Stage {
             variant: dmc_build::Variant::default(),
             accept_rollback: BTreeSet::new(),
             accept_keys: BTreeSet::new(),
+            auth_files: Vec::new(),
             passwords: Arc::new(Password("pw")),
             floors: Vec::new(),
             snapshot: None,

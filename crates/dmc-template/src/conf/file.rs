@@ -1,6 +1,7 @@
 //! The keys of `dmc.conf`, each of which a layer may leave out.
 
 use super::dated::Least;
+use super::registry::RegistryConf;
 use super::signing::SigningFile;
 use super::vendor::{PocketEntry, SuiteEntry, ThirdParty, Uris, Vendor};
 use super::{Conf, ConfError};
@@ -28,6 +29,7 @@ pub(super) struct ConfFile {
     host: Option<String>,
     accept_expired: Option<Vec<Suite>>,
     signing: SigningFile,
+    registry: BTreeMap<String, RegistryConf>,
     vendor: BTreeMap<String, VendorFile>,
     archive: Vec<ThirdParty>,
 }
@@ -83,6 +85,9 @@ impl ConfFile {
         replace(&mut self.host, later.host);
         replace(&mut self.accept_expired, later.accept_expired);
         self.signing.join(later.signing);
+        for (host, registry) in later.registry {
+            self.registry.entry(host).or_default().join(registry);
+        }
         for (name, vendor) in later.vendor {
             self.vendor.entry(name).or_default().join(vendor);
         }
@@ -125,6 +130,7 @@ impl ConfFile {
             host: full(self.host),
             accept_expired: self.accept_expired.unwrap_or_default(),
             signing: self.signing.check(),
+            registries: self.registry,
             vendors: vendors.collect::<Result<_, ConfError>>()?,
             archives: self.archive,
         })

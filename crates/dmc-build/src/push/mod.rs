@@ -1,0 +1,227 @@
+//! Images from the layout to a registry.
+//!
+//! What is named goes before what names it: blobs, manifests, the index by its digest, documents
+//! about them, signatures, and tags last, so that no tag ever means something that is not all
+//! there. What the registry has is not sent. Manifests and indices go as the bytes that were
+//! hashed. An image that is all there costs a few questions.
+
+mod client;
+mod error;
+
+pub(crate) use client::client;
+pub use error::PushError;
+
+use crate::error::BuildError;
+use crate::workshop::Workshop;
+use dmc_image::Layout;
+use dmc_image::oci::{Artifact, Descriptor, Index, Manifest};
+use dmc_registry::{Placed, Reference, Registry, Repository, Source, Tag};
+use dmc_types::{Sha256, TemplateName};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Blobs or documents on their way at the same time.
+const SIDE_BY_SIDE: usize = 8;
+
+/// An image in a registry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pushed {
+    /// `HOST[/NAMESPACE]/NAME`.
+    pub repository: String,
+    /// Its index.
+    pub index: Descriptor,
+    /// The tags that mean it now, the most telling first.
+    pub tags: Vec<String>,
+    /// How its blobs came there.
+    pub blobs: Blobs,
+}
+
+/// How blobs came to be in a registry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Blobs {
+    /// How many were there.
+    pub there: usize,
+    /// How many the registry took from other repositories.
+    pub mounted: usize,
+    /// How many were sent.
+    pub sent: usize,
+    /// Bytes of those that were sent.
+    pub bytes: u64,
+}
+
+impl Workshop {
+    /// The client of registries.
+    ///
+    /// # Errors
+    /// [`PushError::NoHost`] where no registry is named.
+    pub(crate) fn registry(&self) -> Result<&Registry, PushError> {
+        match self.settings.conf.host {
+            Some(_) => Ok(&self.registry),
+            None => Err(PushError::NoHost),
+        }
+    }
+
+    /// Where a template's images are kept in the registry.
+    pub(crate) fn repository(&self, template: &TemplateName) -> Result<Repository, PushError> {
+        let host = self.settings.conf.host.as_deref().ok_or(PushError::NoHost)?;
+        Ok(host.parse::<dmc_registry::Place>()?.repository(template.as_str())?)
+    }
+
+    /// Pushes a template's newest image, with its tags.
+    pub(crate) async fn push(&self, template: &TemplateName) -> Result<Pushed, BuildError> {
+        let (layout, index) = self.newest(template)?;
+        let repository = self.repository(template)?;
+        let blobs = self.push_index(&repository, &layout, &index).await?;
+        let tags = layout_tags(&layout, template, &index)?;
+        self.push_tags(&repository, &layout, &index, &tags).await?;
+        let repository = repository.to_string();
+        Ok(Pushed { repository, index, tags, blobs })
+    }
+
+    /// The index of a template's newest image.
+    pub(crate) fn newest(
+        &self,
+        template: &TemplateName,
+    ) -> Result<(Layout, Descriptor), BuildError> {
+        let none =
+            || PushError::NoImage { template: template.clone(), out: self.settings.out.clone() };
+        if !self.settings.out.join("index.json").exists() {
+            return Err(none().into());
+        }
+        let layout = Layout::open(self.settings.out.clone())?;
+        let entry = layout.resolve(&format!("{template}:latest"))?.ok_or_else(none)?;
+        Ok((layout, Descriptor::new(&entry.media_type, entry.digest, entry.size)))
+    }
+
+    /// Pushes an index and all that it names, and what is attached to them, without any tag.
+    pub(crate) async fn push_index(
+        &self,
+        repository: &Repository,
+        layout: &Layout,
+        index: &Descriptor,
+    ) -> Result<Blobs, BuildError> {
+        let document: Index = layout.read_document(index)?;
+        let mut wanted: BTreeMap<Sha256, Descriptor> = BTreeMap::new();
+        for manifest in &document.manifests {
+            let manifest: Manifest = layout.read_document(manifest)?;
+            let blobs = manifest.layers.into_iter().chain([manifest.config]);
+            wanted.extend(blobs.map(|blob| (blob.digest, blob)));
+        }
+        let blobs = self.push_blobs(repository, layout, wanted.into_values().collect()).await?;
+        let mut seen = BTreeSet::new();
+        let manifests = document.manifests.iter().filter(|one| seen.insert(one.digest));
+        stream::iter(manifests.map(|one| self.push_document(repository, layout, one)))
+            .buffered(SIDE_BY_SIDE)
+            .try_collect::<()>()
+            .await?;
+        self.push_document(repository, layout, index).await?;
+        for subject in document.manifests.iter().chain([index]) {
+            self.push_artifacts(repository, layout, subject).await?;
+        }
+        Ok(blobs)
+    }
+
+    async fn push_blobs(
+        &self,
+        repository: &Repository,
+        layout: &Layout,
+        wanted: Vec<Descriptor>,
+    ) -> Result<Blobs, BuildError> {
+        let registry = self.registry()?;
+        let placed = wanted.iter().map(async |blob| {
+            let path = layout.blob_path(&blob.digest);
+            let placed = registry.put_blob(repository, blob, Source::File(&path)).await?;
+            Ok::<_, BuildError>((placed, blob.size))
+        });
+        let placed: Vec<_> = stream::iter(placed).buffered(SIDE_BY_SIDE).try_collect().await?;
+        let mut blobs = Blobs::default();
+        for (placed, size) in placed {
+            match placed {
+                Placed::There => blobs.there += 1,
+                Placed::Mounted => blobs.mounted += 1,
+                Placed::Sent => {
+                    blobs.sent += 1;
+                    blobs.bytes += size;
+                }
+            }
+        }
+        Ok(blobs)
+    }
+
+    /// A manifest or index by its digest, unless it is there.
+    async fn push_document(
+        &self,
+        repository: &Repository,
+        layout: &Layout,
+        document: &Descriptor,
+    ) -> Result<(), BuildError> {
+        let registry = self.registry()?;
+        let reference = Reference::Digest(document.digest);
+        if registry.head(repository, &reference).await?.is_none() {
+            let bytes = layout.read_blob(document)?;
+            registry.put_manifest(repository, &reference, &document.media_type, &bytes).await?;
+        }
+        Ok(())
+    }
+
+    /// The documents of the layout about a manifest or index.
+    async fn push_artifacts(
+        &self,
+        repository: &Repository,
+        layout: &Layout,
+        subject: &Descriptor,
+    ) -> Result<(), BuildError> {
+        let local = layout.referrers(&subject.digest)?;
+        if local.is_empty() {
+            return Ok(());
+        }
+        let registry = self.registry()?;
+        let there = registry.referrers(repository, &subject.digest, None).await?;
+        for entry in local {
+            if there.iter().any(|one| one.digest == entry.digest) {
+                continue;
+            }
+            let artifact: Artifact = layout.read_document(&entry)?;
+            let documents = artifact.layers.iter().map(|layer| layout.read_blob(layer));
+            let documents: Vec<_> = documents.collect::<Result<_, _>>()?;
+            let document = documents.first().map_or(&[][..], Vec::as_slice);
+            registry.attach(repository, &artifact, document).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes tags mean an index that is all there.
+    pub(crate) async fn push_tags(
+        &self,
+        repository: &Repository,
+        layout: &Layout,
+        index: &Descriptor,
+        tags: &[String],
+    ) -> Result<(), BuildError> {
+        let registry = self.registry()?;
+        let bytes = layout.read_blob(index)?;
+        let moved = tags.iter().map(async |tag| {
+            let tag = Reference::Tag(tag.parse::<Tag>().map_err(PushError::from)?);
+            let before = registry.head(repository, &tag).await?;
+            if before.is_none_or(|before| before.digest != index.digest) {
+                registry.put_manifest(repository, &tag, &index.media_type, &bytes).await?;
+            }
+            Ok::<_, BuildError>(())
+        });
+        stream::iter(moved).buffered(SIDE_BY_SIDE).try_collect().await
+    }
+}
+
+/// The tags that an index has in the layout.
+fn layout_tags(
+    layout: &Layout,
+    template: &TemplateName,
+    index: &Descriptor,
+) -> Result<Vec<String>, BuildError> {
+    let names = layout.refs()?.into_iter().filter(|(_, entry)| entry.digest == index.digest);
+    let tags = names.filter_map(|(name, _)| {
+        let (of, tag) = name.split_once(':')?;
+        (of == template.as_str()).then(|| tag.to_owned())
+    });
+    Ok(tags.collect())
+}
