@@ -5,6 +5,7 @@ mod hint;
 use crate::assemble::AssembleError;
 use crate::lock::{Drift, LockFailure};
 use crate::plan::{NoTask, Step};
+use crate::promote::PromoteError;
 use crate::push::PushError;
 use crate::signing::SigningError;
 use camino::Utf8PathBuf;
@@ -330,6 +331,9 @@ pub enum BuildError {
         /// Why.
         source: io::Error,
     },
+    /// An image cannot be named, promoted or taken for the live one.
+    #[error(transparent)]
+    Promote(#[from] PromoteError),
     /// The user's configuration cannot be written.
     #[error("cannot write `{path}`")]
     WriteConf {

@@ -69,6 +69,11 @@ impl Inputs {
         }
     }
 
+    /// Whether the template was as it is now.
+    pub(crate) fn is_of(&self, template: &Template) -> bool {
+        self.template == template_digest(template)
+    }
+
     /// A key that is equal for two builds only if nothing but the archive differs.
     pub(crate) fn key(&self) -> Sha256 {
         self.key_with(&[])

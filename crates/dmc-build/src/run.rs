@@ -5,6 +5,7 @@ use crate::error::BuildError;
 use crate::image::ImageSummary;
 use crate::load::{self, Engine};
 use crate::lock::{LockFailure, LockUpdate, LockedImages};
+use crate::naming;
 use crate::plan::{Plan, Step};
 use crate::push::Pushed;
 use crate::test::{self, TestResult};
@@ -392,8 +393,9 @@ impl Run<'_> {
         let own = format!("localhost/{template}");
         let repository = self.extras.repository.as_deref().unwrap_or(&own);
         let mut names = vec![format!("{repository}:{tag}")];
-        if tag != "latest" {
-            names.push(format!("{repository}:latest"));
+        let latest = naming::latest(self.workshop.is_private(template));
+        if tag != latest {
+            names.push(format!("{repository}:{latest}"));
         }
         Ok(Outcome::Loaded(load::load(&layout, &manifest, &names, engine)?))
     }

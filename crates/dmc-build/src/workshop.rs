@@ -2,6 +2,7 @@
 
 use crate::error::BuildError;
 use crate::image::{self, ImageSummary};
+use crate::naming;
 use crate::plan::Step;
 use crate::record::ImageRecord;
 use crate::settings::Settings;
@@ -11,7 +12,6 @@ use dmc_archive::mirror::AptConfiguration;
 use dmc_archive::transport::Network;
 use dmc_archive::{Archive, ArchiveError, Progress, Store, Transport, TransportOptions};
 use dmc_image::Layout;
-use dmc_image::layout::Reference;
 use dmc_image::oci::{Descriptor, Index, Platform};
 use dmc_registry::Registry;
 use dmc_types::{Arch, ImagePath, PackageName, TemplateName};
@@ -152,18 +152,7 @@ impl Workshop {
         self.check_skew(template, images)?;
         let layout = self.layout()?;
         let index = Self::write_index(&layout, images)?;
-        let tags = images.first().map(|image| image.tags.clone()).unwrap_or_default();
-        let host = self.settings.conf.host.as_deref().unwrap_or("localhost");
-        let mut references = Vec::new();
-        for tag in &tags {
-            let name = dmc_image::RefName::new(template.clone(), tag)?;
-            references.push(Reference { full: format!("{host}/{name}"), name });
-        }
-        layout.tag(&index, &references)?;
-        Ok(Named {
-            index,
-            references: tags.iter().map(|tag| format!("{template}:{tag}")).collect(),
-        })
+        self.name(template, &layout, index, images)
     }
 
     /// The index of these images, without a name yet.
@@ -219,10 +208,11 @@ impl Workshop {
             return Err(none());
         }
         let layout = Layout::open(self.settings.out.clone())?;
-        let index = layout.resolve(&format!("{template}:latest"))?.ok_or_else(none)?;
+        let index = layout.resolve(&self.latest(template))?.ok_or_else(none)?;
         let document: Index = layout.read_document(&index)?;
         let version = document.annotations.get("org.opencontainers.image.version");
-        let tag = version.map_or("latest", String::as_str).to_owned();
+        let tag = version.map_or("latest", String::as_str);
+        let tag = naming::ended(tag, self.is_private(template));
         let manifest = document.manifests.into_iter().find(|manifest| {
             manifest.platform.as_ref().is_some_and(|platform| of_platform(platform, arch))
         });
@@ -279,7 +269,7 @@ impl Workshop {
                     }
                 }
                 Layout::open(self.settings.out.clone())
-                    .and_then(|layout| layout.resolve(&format!("{template}:latest")))
+                    .and_then(|layout| layout.resolve(&self.latest(template)))
                     .is_ok_and(|found| found.is_some())
             }
             _ => false,
@@ -321,4 +311,6 @@ pub struct Named {
     pub index: Descriptor,
     /// `NAME:TAG`, the most telling first.
     pub references: Vec<String>,
+    /// Which names it does not have, and why.
+    pub notes: Vec<String>,
 }

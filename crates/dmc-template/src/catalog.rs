@@ -275,7 +275,17 @@ fn read_part(name: TemplateName, folder: TemplateFolder) -> Result<Part, Templat
     let bytes = in_one_row(&name, &files);
     let overlay = overlay::read(&origin, files)?;
     let above = BTreeSet::new();
-    Ok(Part { name, file, overlay, with_tools: false, test_folder, deploy_folder, above, bytes })
+    Ok(Part {
+        name,
+        origin,
+        file,
+        overlay,
+        with_tools: false,
+        test_folder,
+        deploy_folder,
+        above,
+        bytes,
+    })
 }
 
 /// The part that variants extend, and the end of their names.
@@ -297,8 +307,18 @@ fn with_tools_of(part: &Part) -> Option<Part> {
     file.extends = vec![part.name.clone(), TOOLS.parse().ok()?];
     let bytes = in_one_row(&name, &BTreeMap::new());
     let (overlay, test_folder, deploy_folder) = Default::default();
-    let above = BTreeSet::new();
-    Some(Part { name, file, overlay, with_tools: true, test_folder, deploy_folder, above, bytes })
+    let (above, origin) = (BTreeSet::new(), part.origin.clone());
+    Some(Part {
+        name,
+        origin,
+        file,
+        overlay,
+        with_tools: true,
+        test_folder,
+        deploy_folder,
+        above,
+        bytes,
+    })
 }
 
 /// What lies in one folder, and the other files.

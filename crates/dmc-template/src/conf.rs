@@ -6,6 +6,7 @@
 
 mod dated;
 mod file;
+mod promotion;
 mod registry;
 mod signing;
 #[cfg(test)]
@@ -16,6 +17,7 @@ use crate::{TextError, nearest, text};
 pub use dated::Snapshot;
 use dmc_types::{Arch, Compressions, NameError, Suite};
 pub use file::Engine;
+pub use promotion::Promotion;
 pub use registry::RegistryConf;
 pub use signing::Signing;
 use std::collections::BTreeMap;
@@ -61,6 +63,10 @@ pub struct Conf {
     pub engine: Engine,
     /// The registry to push to, as `host[:port][/namespace]`; none for none.
     pub host: Option<String>,
+    /// Registries, as `host[:port]`, that may hold images with files of `private.d/`.
+    pub private_hosts: Vec<String>,
+    /// What marks the image that runs.
+    pub promotion: Promotion,
     /// Suites whose expired InRelease is accepted.
     pub accept_expired: Vec<Suite>,
     /// The keys that sign, and those that count.

@@ -20,6 +20,8 @@ use std::sync::Arc;
 #[derive(Debug, Clone)]
 pub(crate) struct Part {
     pub(crate) name: TemplateName,
+    /// Where it was read.
+    pub(crate) origin: String,
     pub(crate) file: TemplateFile,
     pub(crate) overlay: BTreeMap<ArchPath, OverlayFile>,
     /// Whether it is a variant with a shell and tools.
@@ -142,6 +144,7 @@ impl<'a> Family<'a> {
             description: file.description.clone(),
             is_abstract: file.r#abstract,
             parts: self.parts.iter().map(|part| part.name.clone()).collect(),
+            origins: self.parts.iter().map(|part| part.origin.clone()).collect(),
             mode: self.settle("`mode`", |part| part.file.mode)?.unwrap_or_default(),
             version_from: self.settle("`version_from`", |part| part.file.version_from.clone())?,
             version: self.settle("`version`", |part| part.file.version.clone())?,

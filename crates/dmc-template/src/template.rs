@@ -7,7 +7,7 @@ use crate::schema::{ConcatPart, SpareLinks};
 use crate::words::{ArchGlob, ArchPath, ArchText, BuildMode, OwnVersion, PackagePattern, Variable};
 use crate::{Exec, HealthCheck, MountedFile, Package, Port, Signal, TemplateError, Test};
 use dmc_types::{Arch, GlobError, ImagePath, PackageName, PathError, PathGlob, TemplateName};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A checked template, joined with all that it extends.
@@ -23,6 +23,7 @@ pub struct Template {
     pub(crate) description: Option<String>,
     pub(crate) is_abstract: bool,
     pub(crate) parts: Vec<TemplateName>,
+    pub(crate) origins: BTreeSet<String>,
     pub(crate) mode: BuildMode,
     pub(crate) version_from: Option<PackageName>,
     pub(crate) version: Option<OwnVersion>,
@@ -291,6 +292,11 @@ impl Template {
     /// Everything that it is made of, parents first, itself last.
     pub fn parts(&self) -> &[TemplateName] {
         &self.parts
+    }
+
+    /// Where its parts were read: the folders, as their reader called them.
+    pub fn origins(&self) -> &BTreeSet<String> {
+        &self.origins
     }
 
     /// What must hold of the running image; parents' tests first. A test takes the place of a

@@ -126,8 +126,12 @@ impl Report {
             Outcome::Index(named) => {
                 let reference = named.references.first().map_or("", String::as_str);
                 let digest = format!("sha256:{}", named.index.digest);
+                for note in &named.notes {
+                    tracing::warn!("{step}: {note}");
+                }
                 let value = json!({
                     "template": step.template(), "references": named.references, "digest": digest,
+                    "notes": named.notes,
                 });
                 self.result(&format!("{reference} {digest}"), &value);
             }

@@ -3,6 +3,7 @@
 use super::{Held, Holding};
 use crate::error::BuildError;
 use crate::lock::read_lock;
+use crate::naming;
 use crate::record::ImageRecord;
 use crate::workshop::Workshop;
 use camino::Utf8Path;
@@ -74,8 +75,11 @@ fn find(layout: &Layout, name: &str) -> Result<Option<Descriptor>, BuildError> {
         let size = fs::metadata(layout.blob_path(&digest)).map(|found| found.len());
         return Ok(size.ok().map(|size| Descriptor::new("", digest, size)));
     }
-    let latest = format!("{name}:latest");
-    Ok(layout.resolve(if name.contains(':') { name } else { &latest })?)
+    if name.contains(':') {
+        return Ok(layout.resolve(name)?);
+    }
+    let latest = |private| layout.resolve(&format!("{name}:{}", naming::latest(private)));
+    Ok(latest(false)?.or(latest(true)?))
 }
 
 /// The manifests of an index, the first of each platform, or the one that is given.

@@ -62,6 +62,7 @@ impl BuildError {
             ),
             Self::Drift { why, .. } => Some(why.hint()),
             Self::Lock(error) => error.hint(),
+            Self::Promote(error) => error.hint(),
             Self::NotYet { number: Some(number), .. } => Some(format!("run task {number} first")),
             Self::NotYet { needed, number: None, .. } => {
                 Some(format!("run `dmc -a {}` first", needed.activity()))

@@ -12,6 +12,7 @@ pub(crate) use client::client;
 pub use error::PushError;
 
 use crate::error::BuildError;
+use crate::promote;
 use crate::workshop::Workshop;
 use dmc_image::Layout;
 use dmc_image::oci::{Artifact, Descriptor, Index, Manifest};
@@ -70,9 +71,10 @@ impl Workshop {
     /// Pushes a template's newest image, with its tags.
     pub(crate) async fn push(&self, template: &TemplateName) -> Result<Pushed, BuildError> {
         let (layout, index) = self.newest(template)?;
+        promote::check_host(self, template, &layout, &index)?;
         let repository = self.repository(template)?;
         let blobs = self.push_index(&repository, &layout, &index).await?;
-        let tags = layout_tags(&layout, template, &index)?;
+        let tags = promote::tags(self, template, &layout, &index)?;
         self.push_tags(&repository, &layout, &index, &tags).await?;
         let repository = repository.to_string();
         Ok(Pushed { repository, index, tags, blobs })
@@ -89,7 +91,7 @@ impl Workshop {
             return Err(none().into());
         }
         let layout = Layout::open(self.settings.out.clone())?;
-        let entry = layout.resolve(&format!("{template}:latest"))?.ok_or_else(none)?;
+        let entry = layout.resolve(&self.latest(template))?.ok_or_else(none)?;
         Ok((layout, Descriptor::new(&entry.media_type, entry.digest, entry.size)))
     }
 
@@ -210,18 +212,4 @@ impl Workshop {
         });
         stream::iter(moved).buffered(SIDE_BY_SIDE).try_collect().await
     }
-}
-
-/// The tags that an index has in the layout.
-fn layout_tags(
-    layout: &Layout,
-    template: &TemplateName,
-    index: &Descriptor,
-) -> Result<Vec<String>, BuildError> {
-    let names = layout.refs()?.into_iter().filter(|(_, entry)| entry.digest == index.digest);
-    let tags = names.filter_map(|(name, _)| {
-        let (of, tag) = name.split_once(':')?;
-        (of == template.as_str()).then(|| tag.to_owned())
-    });
-    Ok(tags.collect())
 }

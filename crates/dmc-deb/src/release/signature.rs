@@ -16,22 +16,13 @@ use std::time::{Duration, SystemTime};
 /// Most signatures that are looked at; Debian's releases have three.
 const MOST: usize = 32;
 
-/// A good signature.
-#[derive(Debug)]
-pub(super) struct Good {
-    /// The certificate's fingerprint.
-    pub(super) signer: String,
-    /// When signature or key expire; none where neither does.
-    pub(super) until: Option<UnixTime>,
-}
-
-/// The first good signature. Without any, the error tells why the last signature by a known key
-/// failed.
+/// The certificate (its fingerprint) whose signature is the first good one. Without any, the
+/// error tells why the last signature by a known key failed.
 pub(super) fn first_good(
     message: &Cleartext<'_>,
     keyring: &Keyring,
     demand: &Demand<'_>,
-) -> Result<Good, ReleaseError> {
+) -> Result<String, ReleaseError> {
     let mut found = good(message, keyring, demand, 1)?;
     Ok(found.swap_remove(0))
 }
@@ -42,8 +33,7 @@ pub(super) fn all_good(
     keyring: &Keyring,
     demand: &Demand<'_>,
 ) -> Result<Vec<String>, ReleaseError> {
-    let found = good(message, keyring, demand, MOST)?;
-    Ok(found.into_iter().map(|good| good.signer).collect())
+    good(message, keyring, demand, MOST)
 }
 
 fn good(
@@ -51,11 +41,11 @@ fn good(
     keyring: &Keyring,
     demand: &Demand<'_>,
     enough: usize,
-) -> Result<Vec<Good>, ReleaseError> {
+) -> Result<Vec<String>, ReleaseError> {
     let signatures = signatures(message.armor())?;
     let judge = Judge::new(message, demand);
     let mut failure = None;
-    let mut found: Vec<Good> = Vec::new();
+    let mut found = Vec::new();
     for signature in &signatures {
         let issuers = signature.get_issuers();
         if issuers.is_empty() {
@@ -65,8 +55,8 @@ fn good(
             let name = cert.fingerprint().to_hex();
             for key in cert.keys().key_handles(issuers.clone()) {
                 match judge.verdict(signature, &key) {
-                    Ok(_) if found.iter().any(|good| good.signer == name) => {}
-                    Ok(until) => found.push(Good { signer: name.clone(), until }),
+                    Ok(()) if found.contains(&name) => {}
+                    Ok(()) => found.push(name.clone()),
                     Err(error) => failure = Some(error),
                 }
             }
@@ -123,12 +113,8 @@ impl Judge {
         Self { canonical: message.canonical(), moment, at: system(moment.time()), policy }
     }
 
-    /// Whether this key made this signature, and might, then and now; and for how long.
-    fn verdict(
-        &self,
-        signature: &Signature,
-        key: &Key<'_>,
-    ) -> Result<Option<UnixTime>, ReleaseError> {
+    /// Whether this key made this signature, and might, then and now.
+    fn verdict(&self, signature: &Signature, key: &Key<'_>) -> Result<(), ReleaseError> {
         let name = key.key().fingerprint().to_hex();
         let skew = Duration::from_secs(CLOCK_SKEW.unsigned_abs());
         let signed = signature.signature_creation_time().unwrap_or(self.at);
@@ -143,23 +129,17 @@ impl Judge {
                 key: name.clone(),
                 source: cause.into(),
             })?;
-        self.key_holds(key, &name, signed)?;
-        let until = self.key_holds(key, &name, self.at)?;
+        for at in [signed, self.at] {
+            self.key_holds(key, &name, at)?;
+        }
         // Text and binary signatures of this framework are over the same canonical text.
         signature
             .verify_message(key.key(), &self.canonical)
-            .map_err(|cause| ReleaseError::BadSignature { key: name, source: cause.into() })?;
-        Ok(until.into_iter().chain(signature.signature_expiration_time()).map(seconds).min())
+            .map_err(|cause| ReleaseError::BadSignature { key: name, source: cause.into() })
     }
 
-    /// Whether the key was bound, for signing, alive and not revoked at that time; and when it
-    /// expires.
-    fn key_holds(
-        &self,
-        key: &Key<'_>,
-        name: &str,
-        at: SystemTime,
-    ) -> Result<Option<SystemTime>, ReleaseError> {
+    /// Whether the key was bound, for signing, alive and not revoked at that time.
+    fn key_holds(&self, key: &Key<'_>, name: &str, at: SystemTime) -> Result<(), ReleaseError> {
         let refused = |source: anyhow::Error| ReleaseError::RefusedKey {
             key: name.to_owned(),
             source: source.into(),
@@ -173,8 +153,7 @@ impl Judge {
             ReleaseError::ExpiredKey { key: name.to_owned(), source: cause.into() }
         })?;
         if valid.for_signing() {
-            let primary = valid.valid_cert().primary_key().key_expiration_time();
-            return Ok(valid.key_expiration_time().into_iter().chain(primary).min());
+            return Ok(());
         }
         Err(refused(anyhow::anyhow!("the key is not one for signing")))
     }

@@ -1,6 +1,7 @@
 //! The keys of `dmc.conf`, each of which a layer may leave out.
 
 use super::dated::Least;
+use super::promotion::PromotionFile;
 use super::registry::RegistryConf;
 use super::signing::SigningFile;
 use super::vendor::{PocketEntry, SuiteEntry, ThirdParty, Uris, Vendor};
@@ -27,6 +28,8 @@ pub(super) struct ConfFile {
     compression: Option<Compressions>,
     engine: Option<Engine>,
     host: Option<String>,
+    private_hosts: Option<Vec<String>>,
+    promotion: PromotionFile,
     accept_expired: Option<Vec<Suite>>,
     signing: SigningFile,
     registry: BTreeMap<String, RegistryConf>,
@@ -83,6 +86,8 @@ impl ConfFile {
         replace(&mut self.compression, later.compression);
         replace(&mut self.engine, later.engine);
         replace(&mut self.host, later.host);
+        replace(&mut self.private_hosts, later.private_hosts);
+        self.promotion.join(later.promotion);
         replace(&mut self.accept_expired, later.accept_expired);
         self.signing.join(later.signing);
         for (host, registry) in later.registry {
@@ -128,6 +133,8 @@ impl ConfFile {
             compression: need("compression", self.compression)?,
             engine: need("engine", self.engine)?,
             host: full(self.host),
+            private_hosts: self.private_hosts.unwrap_or_default(),
+            promotion: self.promotion.check()?,
             accept_expired: self.accept_expired.unwrap_or_default(),
             signing: self.signing.check(),
             registries: self.registry,
@@ -173,6 +180,6 @@ fn need<T>(key: &str, value: Option<T>) -> Result<T, ConfError> {
     value.ok_or_else(|| ConfError::Missing { key: key.to_owned() })
 }
 
-fn bounds(key: &str, what: &'static str) -> ConfError {
+pub(super) fn bounds(key: &str, what: &'static str) -> ConfError {
     ConfError::Bounds { key: key.to_owned(), what }
 }
