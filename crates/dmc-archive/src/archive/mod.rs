@@ -11,9 +11,11 @@ mod locked;
 mod packages;
 mod patches;
 mod releases;
+mod unsigned;
 
 pub use keys::{KeyInUse, Signs};
 pub use locked::{LockedDeb, Origin};
+pub use unsigned::Unsigned;
 
 use crate::error::ArchiveError;
 use crate::index::Packages;

@@ -42,7 +42,7 @@ impl Store {
             return Ok(Verdict::Passed);
         }
         match object.shelf {
-            Shelf::Debs | Shelf::Indices => self.digest_of(object),
+            Shelf::Debs | Shelf::Indices | Shelf::Unsigned => self.digest_of(object),
             Shelf::Pieces => self.sealed(&[PIECE], name),
             Shelf::Records => self.sealed(&[RECORD, ALIAS], name),
             Shelf::Facts => Ok(match self.stored_facts(name)? {

@@ -62,9 +62,12 @@ impl Needed {
                 if needed { Hold::Needed } else { Hold::Loose }
             }
             Shelf::Indices | Shelf::Compiled if !self.indices.contains(&object.name) => Hold::Loose,
-            Shelf::Indices | Shelf::Compiled | Shelf::Pieces | Shelf::Records | Shelf::Partial => {
-                Hold::Cached
-            }
+            Shelf::Indices
+            | Shelf::Compiled
+            | Shelf::Pieces
+            | Shelf::Records
+            | Shelf::Unsigned
+            | Shelf::Partial => Hold::Cached,
         }
     }
 }

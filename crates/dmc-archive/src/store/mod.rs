@@ -3,6 +3,7 @@
 //! Layout below `DIR/v1/`: `debs/` and `contents/` (by the .deb's SHA-256), `facts/` (the same),
 //! `indices/` and `compiled/` (by the index's digest), `releases/` (by mirror and suite; by archive
 //! and suite what was accepted last), `pieces/` and `records/` (by a key of the caller's),
+//! `unsigned/` (what no signed index names, by its SHA-256),
 //! `partial/` (broken downloads), and the file `format` (which formats these have).
 //!
 //! Every file appears at once: it is written under another name in its folder and renamed, so
@@ -78,13 +79,15 @@ pub enum Shelf {
     Pieces,
     /// Small things to remember.
     Records,
+    /// Files that no signed index names, as they were fetched last.
+    Unsigned,
     /// Broken downloads.
     Partial,
 }
 
 impl Shelf {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Debs,
         Self::Contents,
         Self::Facts,
@@ -93,6 +96,7 @@ impl Shelf {
         Self::Releases,
         Self::Pieces,
         Self::Records,
+        Self::Unsigned,
         Self::Partial,
     ];
 
@@ -107,6 +111,7 @@ impl Shelf {
             Self::Releases => "releases",
             Self::Pieces => "pieces",
             Self::Records => "records",
+            Self::Unsigned => "unsigned",
             Self::Partial => "partial",
         }
     }

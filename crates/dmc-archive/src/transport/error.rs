@@ -130,6 +130,11 @@ impl FetchError {
         Self { url: shown(url), attempts, cause }
     }
 
+    /// This cannot be had without network.
+    pub(crate) fn offline(url: &Url) -> Self {
+        Self::new(url, 0, FetchCause::Offline)
+    }
+
     /// Whether a mirror that is taking in an update may have the file soon.
     pub(crate) fn may_appear(&self) -> bool {
         // Where nothing was sent, the archive is a folder of this machine.

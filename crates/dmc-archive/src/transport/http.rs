@@ -5,14 +5,31 @@ use super::sink::Sink;
 use super::{Line, Shared, TransportOptions};
 use dmc_deb::release::parse_time;
 use reqwest::header::{
-    CONTENT_RANGE, DATE, ETAG, HeaderMap, HeaderValue, IF_RANGE, LAST_MODIFIED, LOCATION, RANGE,
-    RETRY_AFTER,
+    CONTENT_RANGE, DATE, ETAG, HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE,
+    LAST_MODIFIED, LOCATION, RANGE, RETRY_AFTER,
 };
 use reqwest::{Client, Response, StatusCode, Url, redirect};
+use serde::{Deserialize, Serialize};
 use std::error::Error;
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// What a server said that vouches for a version of a file (RFC 9110, section 8.8).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Validator {
+    /// `ETag`.
+    Tag(String),
+    /// `Last-Modified`.
+    Date(String),
+}
+
+impl Validator {
+    fn of(headers: &HeaderMap) -> Option<Self> {
+        let text = |name| Some(headers.get(name)?.to_str().ok()?.to_owned());
+        text(ETAG).map(Self::Tag).or_else(|| text(LAST_MODIFIED).map(Self::Date))
+    }
+}
 
 /// What is remembered from one attempt to the next.
 pub(super) struct Exchange<'a> {
@@ -33,9 +50,10 @@ impl<'a> Exchange<'a> {
     ) -> Result<(), FetchCause> {
         let peer = line.peer(self.url);
         let _turn = peer.turn().await;
-        let mut response = self.request(sink.received(), line.shared).await?;
+        let mut response = self.request(sink, line.shared).await?;
         let announced = Self::place(&response, sink, line)?;
         self.validator = validator(response.headers());
+        sink.note(Validator::of(response.headers()));
         sink.begin();
         while let Some(chunk) = response.chunk().await.map_err(network)? {
             sink.append(&chunk)?;
@@ -45,7 +63,8 @@ impl<'a> Exchange<'a> {
     }
 
     /// Follows redirects up to an answer that is none.
-    async fn request(&self, from: u64, shared: &Shared) -> Result<Response, FetchCause> {
+    async fn request(&self, sink: &Sink, shared: &Shared) -> Result<Response, FetchCause> {
+        let from = sink.received();
         let mut chain = vec![self.url.clone()];
         let mut at = self.url.clone();
         loop {
@@ -56,6 +75,11 @@ impl<'a> Exchange<'a> {
                     request = request.header(IF_RANGE, validator);
                 }
             }
+            request = match sink.condition() {
+                Some(Validator::Tag(tag)) => request.header(IF_NONE_MATCH, tag),
+                Some(Validator::Date(date)) => request.header(IF_MODIFIED_SINCE, date),
+                None => request,
+            };
             shared.requests.fetch_add(1, Ordering::Relaxed);
             let response = request.send().await.map_err(network)?;
             if !is_redirect(response.status()) {
@@ -95,6 +119,10 @@ impl<'a> Exchange<'a> {
                 sink.restart()?;
                 line.restarted();
                 Err(FetchCause::Range)
+            }
+            StatusCode::NOT_MODIFIED if sink.condition().is_some() => {
+                sink.leave_unchanged();
+                Ok(None)
             }
             StatusCode::OK => {
                 if sink.received() > 0 {

@@ -24,9 +24,11 @@ mod speed;
 pub use error::{FetchCause, FetchError};
 
 pub(crate) use error::shown;
+pub(crate) use http::Validator;
+pub(crate) use sink::Renewed;
 
 use crate::progress::{DownloadId, Progress};
-use crate::store::{Shelf, Store};
+use crate::store::{Shelf, Store, StoreError};
 use dmc_types::{Checksum, Sha256};
 use part::Part;
 use peer::Peer;
@@ -169,6 +171,22 @@ impl Transport {
         let mut sink = Sink::memory(limit);
         self.fill(url, &mut sink, None).await?;
         Ok(sink.into_bytes())
+    }
+
+    /// Fetches a file that no index names onto its shelf, of at most `limit` bytes, unless the
+    /// server says that it is what `known` vouches for (RFC 9110, section 13).
+    pub(crate) async fn renew(
+        &self,
+        url: &Url,
+        limit: u64,
+        known: Option<Validator>,
+        store: &Store,
+    ) -> Result<Renewed, FetchError> {
+        let failed = |error: StoreError| FetchError::new(url, 0, error.into());
+        let new = store.start(Shelf::Unsigned).map_err(failed)?;
+        let mut sink = Sink::renewal(new, known, limit);
+        self.fill(url, &mut sink, None).await?;
+        sink.renew().map_err(failed)
     }
 
     /// Fetches a file into its place on a shelf, verified; gives its SHA-256. Waits for another
