@@ -2,6 +2,7 @@
 
 use dmc_deb::deb822::Paragraph;
 use dmc_types::{ImagePath, PackageName};
+use std::collections::BTreeMap;
 
 /// Most sources that one package may name as built into it.
 const MOST: usize = 4096;
@@ -11,6 +12,8 @@ const MOST: usize = 4096;
 pub struct Holdings {
     /// Binary packages that dpkg's database in the image names.
     pub packages: Vec<Package>,
+    /// Packages in the image of which the database says nothing, with their versions.
+    pub unknown: BTreeMap<PackageName, String>,
     /// Everything in the image but folders.
     pub files: Vec<KeptFile>,
 }

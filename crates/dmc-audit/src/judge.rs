@@ -111,6 +111,8 @@ pub struct NotCovered {
 pub enum Uncovered {
     /// It comes from this third-party archive.
     Archive(String),
+    /// The image's own database does not say what it was built from.
+    Unlisted,
     /// The tracker does not know the release.
     Release(String),
 }
@@ -140,6 +142,11 @@ pub fn audit(holdings: &Holdings, tracker: &Tracker, curated: &Curated) -> Audit
             }),
         }
     }
+    not_covered.extend(holdings.unknown.iter().map(|(package, version)| NotCovered {
+        package: package.clone(),
+        version: version.clone(),
+        why: Uncovered::Unlisted,
+    }));
     let present = present(&covered);
     let mut findings = Vec::new();
     for ((presence, source), packages) in &present {

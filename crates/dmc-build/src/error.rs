@@ -3,6 +3,7 @@
 mod hint;
 
 use crate::assemble::AssembleError;
+use crate::audit::AuditError;
 use crate::lock::{Drift, LockFailure};
 use crate::plan::{NoTask, Step};
 use crate::promote::PromoteError;
@@ -159,6 +160,9 @@ pub enum BuildError {
     /// A registry, or what goes there.
     #[error(transparent)]
     Push(#[from] PushError),
+    /// A security tracker.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
     /// A key or a signature.
     #[error(transparent)]
     Signing(#[from] SigningError),
@@ -349,6 +353,9 @@ impl BuildError {
     /// What was skipped is as its cause, which is told beside it.
     pub fn is_usage(&self) -> bool {
         if let Self::Push(error) = self {
+            return error.is_usage();
+        }
+        if let Self::Audit(error) = self {
             return error.is_usage();
         }
         matches!(

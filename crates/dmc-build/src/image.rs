@@ -13,6 +13,7 @@ use crate::small;
 use crate::start::start;
 use crate::verify::{self, Finished};
 use crate::workshop::Workshop;
+use dmc_archive::release::Owner;
 use dmc_archive::{Candidate, Packages};
 use dmc_deb::deb822::Paragraph;
 use dmc_elf::Closure;
@@ -247,6 +248,10 @@ impl Job {
         if let Some(whole) = whole {
             record.explain(closure, whole);
         }
+        let candidates = self.candidates();
+        for (name, package) in &mut record.packages {
+            package.archive = candidates.get(name).and_then(third_party);
+        }
         record
     }
 
@@ -381,6 +386,14 @@ impl Job {
             Some(candidate) => (naming::tags(&candidate.version), Some(candidate)),
             None => (vec![self.workshop.settings.conf.dist.clone(), "latest".to_owned()], None),
         }
+    }
+}
+
+/// The third-party archive that a package comes from.
+fn third_party(candidate: &Candidate) -> Option<String> {
+    match &candidate.pocket.owner {
+        Owner::ThirdParty(name) => Some(name.clone()),
+        Owner::Vendor(_) => None,
     }
 }
 

@@ -10,6 +10,7 @@
 //! package gives an unchanged digest, on every machine.
 
 mod assemble;
+pub mod audit;
 mod care;
 mod changes;
 mod config;

@@ -18,6 +18,8 @@ pub enum Activity {
     Create,
     /// Look for what is wrong with images, without running them.
     Verify,
+    /// Hold images against a security tracker.
+    Audit,
     /// Run the templates' tests against the images.
     Test,
     /// Put images into an engine.
@@ -49,6 +51,8 @@ pub enum Step {
     Index(TemplateName),
     /// Look for what is wrong with the image of an architecture.
     Verify(TemplateName, Arch),
+    /// Hold a template's images against a security tracker.
+    Audit(TemplateName),
     /// Run the template's tests against the image of this architecture.
     Test(TemplateName, Arch),
     /// Put the image of this architecture into an engine.
@@ -71,6 +75,7 @@ impl Step {
             Self::Indices(_) | Self::Changes(_) => Activity::Update,
             Self::Image(..) | Self::Index(_) => Activity::Create,
             Self::Verify(..) => Activity::Verify,
+            Self::Audit(_) => Activity::Audit,
             Self::Test(..) => Activity::Test,
             Self::Load(..) => Activity::Load,
             Self::Push(_) => Activity::Push,
@@ -83,6 +88,7 @@ impl Step {
     pub fn template(&self) -> Option<&TemplateName> {
         match self {
             Self::Changes(name)
+            | Self::Audit(name)
             | Self::Choose(name)
             | Self::Image(name, _)
             | Self::Index(name)
@@ -111,6 +117,7 @@ impl Step {
             | Self::Keys
             | Self::Tools
             | Self::Changes(_)
+            | Self::Audit(_)
             | Self::Index(_)
             | Self::Push(_)
             | Self::Choose(_)
@@ -130,6 +137,7 @@ impl Step {
             Self::Image(..) => "find the closure, write layer and manifest",
             Self::Index(_) => "join the architectures, set the tags",
             Self::Verify(..) => "look for what is wrong with the image",
+            Self::Audit(_) => "hold the images against a security tracker",
             Self::Test(..) => "run the template's tests against the image",
             Self::Load(..) => "put the image into the container engine",
             Self::Push(_) => "bring images and tags to the registry",
@@ -147,6 +155,7 @@ impl fmt::Display for Activity {
             Self::Update => "update",
             Self::Create => "create",
             Self::Verify => "verify",
+            Self::Audit => "audit",
             Self::Test => "test",
             Self::Load => "load",
             Self::Push => "push",
@@ -246,6 +255,9 @@ impl Plan {
             for template in templates {
                 steps.extend(archs.iter().map(|arch| Step::Verify(template.clone(), *arch)));
             }
+        }
+        if does(Activity::Audit) {
+            steps.extend(templates.iter().cloned().map(Step::Audit));
         }
         if does(Activity::Test) {
             let run = if archs.contains(&host) { &[host] } else { archs };

@@ -10,7 +10,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use dmc_elf::{Closure, Edge};
 use dmc_image::Layout;
 use dmc_template::{ArchTemplate, Placed};
-use dmc_types::{Arch, ImagePath, PackageName, Sha256, TemplateName};
+use dmc_types::{Arch, ImagePath, PackageFacts, PackageName, Sha256, TemplateName};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
@@ -42,6 +42,9 @@ pub struct PackageRecord {
     pub version: String,
     /// SHA-256 of its .deb.
     pub deb: Sha256,
+    /// The third-party archive that it comes from; none for the distribution's.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub archive: Option<String>,
     /// Why it is in a small image; none where its files have reasons of their own.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub because: Option<String>,
@@ -85,9 +88,10 @@ impl ImageRecord {
             };
             files.insert(path.clone(), record);
         }
-        let packages = closure.shipped().into_iter().map(|(name, facts)| {
-            (name, PackageRecord { version: facts.version.clone(), deb: facts.deb, because: None })
-        });
+        let packages = closure
+            .shipped()
+            .into_iter()
+            .map(|(name, facts)| (name, PackageRecord::new(facts, None)));
         Self {
             template: template.name.clone(),
             arch: template.arch,
@@ -100,8 +104,8 @@ impl ImageRecord {
     /// Puts on record why each package of a small image is there, those without a file too.
     pub(crate) fn explain(&mut self, closure: &Closure, whole: &Whole) {
         let all = closure.packages.iter().map(|(name, facts)| {
-            let (version, because) = (facts.version.clone(), whole.because.get(name).cloned());
-            (name.clone(), PackageRecord { version, deb: facts.deb, because })
+            let because = whole.because.get(name).cloned();
+            (name.clone(), PackageRecord::new(facts, because))
         });
         self.packages = all.collect();
     }
@@ -155,6 +159,12 @@ impl ImageRecord {
             next = reason.from.as_ref();
         }
         chain
+    }
+}
+
+impl PackageRecord {
+    fn new(facts: &PackageFacts, because: Option<String>) -> Self {
+        Self { version: facts.version.clone(), deb: facts.deb, archive: None, because }
     }
 }
 

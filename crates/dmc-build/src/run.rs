@@ -1,5 +1,6 @@
 //! Does tasks: side by side where they allow it, each failure kept to what depends on it.
 
+use crate::audit::AuditReport;
 use crate::changes::Standing;
 use crate::error::BuildError;
 use crate::image::ImageSummary;
@@ -59,6 +60,8 @@ pub enum Outcome {
     Tested(usize),
     /// What is wrong with an image.
     Verified(Box<Report>),
+    /// What a security tracker knows of a template's images.
+    Audited(Box<AuditReport>),
     /// The engine has the image.
     Loaded(Vec<String>),
     /// The registry has the image.
@@ -211,6 +214,9 @@ impl Run<'_> {
                 self.images.insert((template.clone(), *arch), *summary);
             }
             (_, Ok(Outcome::Chosen(images))) => self.chosen.push(*images),
+            (_, Ok(Outcome::Audited(report))) if report.failing > 0 => {
+                self.failed.insert(step.clone());
+            }
             (_, Ok(_)) => {}
             (_, Err(_)) => drop(self.failed.insert(step.clone())),
         }
@@ -227,7 +233,10 @@ impl Run<'_> {
             Step::Index(template) => {
                 archs.into_iter().map(|arch| Step::Image(template.clone(), arch)).collect()
             }
-            Step::Verify(template, _) | Step::Test(template, _) | Step::Load(template, _) => {
+            Step::Audit(template)
+            | Step::Verify(template, _)
+            | Step::Test(template, _)
+            | Step::Load(template, _) => {
                 vec![Step::Index(template.clone())]
             }
             // What is known not to work goes nowhere.
@@ -257,6 +266,9 @@ impl Run<'_> {
             Step::Image(template, arch) => self.image(step, template, *arch).await,
             Step::Index(template) => self.index(step, template).await,
             Step::Verify(template, arch) => self.verify(step, template, *arch).await,
+            Step::Audit(template) => {
+                Ok(Outcome::Audited(Box::new(self.workshop.audit(template).await?)))
+            }
             Step::Test(template, arch) => self.test(step, template, *arch).await,
             Step::Load(template, arch) => self.load(template, *arch),
             Step::Push(template) => {

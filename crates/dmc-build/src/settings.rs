@@ -1,5 +1,6 @@
 //! Everything that a run depends on, and how configuration becomes the archive's words.
 
+use crate::audit::AuditSettings;
 use crate::error::BuildError;
 use crate::signing::Passwords;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -60,6 +61,8 @@ pub struct Settings {
     pub accept_keys: BTreeSet<String>,
     /// Files that may say who the user is for a registry, in the order in which they count.
     pub auth_files: Vec<Utf8PathBuf>,
+    /// What images are held against.
+    pub audit: AuditSettings,
     /// Whoever knows the passwords of keys.
     pub passwords: Arc<dyn Passwords>,
     /// What is known of suites besides the configuration's floors.

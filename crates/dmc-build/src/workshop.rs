@@ -1,5 +1,6 @@
 //! Where the rooms come together: a run's settings, its archive and its layout.
 
+use crate::audit::Trackers;
 use crate::error::BuildError;
 use crate::image::{self, ImageSummary};
 use crate::naming;
@@ -33,6 +34,8 @@ pub struct Workshop {
     pub(crate) metadata: Arc<Archive>,
     /// For registries.
     pub(crate) registry: Registry,
+    /// For audits.
+    pub(crate) trackers: Trackers,
     /// For signatures.
     pub(crate) keys: Keys,
 }
@@ -82,7 +85,14 @@ impl Workshop {
         };
         let offline = matches!(reach, Reach::Offline | Reach::Look);
         let registry = crate::push::client(&settings, offline, progress)?;
-        Ok(Self { settings, archive, metadata, registry, keys: Keys::default() })
+        Ok(Self {
+            settings,
+            archive,
+            metadata,
+            registry,
+            trackers: Trackers::default(),
+            keys: Keys::default(),
+        })
     }
 
     /// The run's settings.

@@ -4,6 +4,7 @@
 //! that it names. Tables (`[vendor.debian]`) join key by key, arrays are replaced whole, and
 //! `[[archive]]` tables join by name. Nothing here looks at the machine: paths are not opened.
 
+mod audit;
 mod dated;
 mod file;
 mod promotion;
@@ -14,6 +15,7 @@ mod tests;
 mod vendor;
 
 use crate::{TextError, nearest, text};
+pub use audit::Audit;
 pub use dated::Snapshot;
 use dmc_types::{Arch, Compressions, NameError, Suite};
 pub use file::Engine;
@@ -69,6 +71,8 @@ pub struct Conf {
     pub promotion: Promotion,
     /// Suites whose expired InRelease is accepted.
     pub accept_expired: Vec<Suite>,
+    /// What images are held against.
+    pub audit: Audit,
     /// The keys that sign, and those that count.
     pub signing: Signing,
     /// How single registries are reached, by `HOST[:PORT]`.

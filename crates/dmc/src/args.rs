@@ -148,6 +148,10 @@ pub(crate) struct Args {
     /// File with credentials of registries, in place of podman's and docker's.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) authfile: Option<Utf8PathBuf>,
+    /// For audit: urgencies that fail the run: unimportant, low, medium or high (with what is above
+    /// it), not-yet-assigned, end-of-life, undetermined.
+    #[arg(long, value_name = "URGENCY", value_delimiter = ',')]
+    pub(crate) fail_on: Vec<dmc_build::audit::FailOn>,
 
     /// Private key that signs what is pushed [default: none]; for keygen its file [default: dmc.key].
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -209,6 +213,8 @@ pub(crate) enum Activity {
     Create,
     /// Look for what is wrong with images, without running them.
     Verify,
+    /// Hold images against Debian's security tracker; say what does not affect them, as VEX.
+    Audit,
     /// Run the templates' tests against the images.
     Test,
     /// Put the image for this machine into docker or podman.
@@ -251,6 +257,7 @@ impl Activity {
             Self::Update => Some(dmc_build::Activity::Update),
             Self::Create => Some(dmc_build::Activity::Create),
             Self::Verify => Some(dmc_build::Activity::Verify),
+            Self::Audit => Some(dmc_build::Activity::Audit),
             Self::Test => Some(dmc_build::Activity::Test),
             Self::Load => Some(dmc_build::Activity::Load),
             Self::Push => Some(dmc_build::Activity::Push),

@@ -60,6 +60,17 @@ pub(crate) fn rules() -> Vec<(String, &'static [u8])> {
     rules
 }
 
+/// What ships of where the code of vulnerabilities lies: name and text of each file.
+pub(crate) fn vex() -> Vec<(String, Vec<u8>)> {
+    let files = CONF.get_dir("vex").into_iter().flat_map(Dir::files);
+    let text = |file: &include_dir::File| {
+        (format!("built-in conf/{}", file.path().display()), file.contents().to_vec())
+    };
+    let mut texts: Vec<_> = files.map(text).collect();
+    texts.sort();
+    texts
+}
+
 /// The shipped templates. A `private.d/` that lay beside them when the program was built is not
 /// part of it.
 pub(crate) fn templates() -> Vec<TemplateFolder> {

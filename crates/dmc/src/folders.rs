@@ -21,21 +21,24 @@ pub(crate) fn read_templates(place: &Utf8Path) -> Result<Vec<TemplateFolder>, Co
     Ok(folders)
 }
 
-/// The files of rules in a folder: name and text of each.
-pub(crate) fn read_rules(place: &Utf8Path) -> Result<Vec<(String, Vec<u8>)>, CommandError> {
+/// The files of settings in a folder that the configuration names by `key`: name and text of each.
+pub(crate) fn read_texts(
+    place: &Utf8Path,
+    key: &str,
+) -> Result<Vec<(String, Vec<u8>)>, CommandError> {
     if !place.is_dir() {
         return Err(CommandError::usage(format!("there is no folder `{place}`"))
-            .hint("check `rules` in the configuration"));
+            .hint(format!("check `{key}` in the configuration")));
     }
-    let mut rules = Vec::new();
+    let mut texts = Vec::new();
     for (name, _) in entries(place)? {
         let path = place.join(&name);
         if path.extension() == Some("toml") {
             let bytes = std::fs::read(&path).map_err(|error| unreadable(&path, &error))?;
-            rules.push((path.to_string(), bytes));
+            texts.push((path.to_string(), bytes));
         }
     }
-    Ok(rules)
+    Ok(texts)
 }
 
 fn collect(

@@ -6,6 +6,7 @@
 
 mod amounts;
 mod args;
+mod audit;
 mod check;
 mod clean;
 mod diff;
@@ -95,6 +96,7 @@ fn act(args: &Args, env: &Environment, bars: &Bars) -> Result<u8, CommandError> 
                 Activity::Test,
                 Activity::Load,
                 Activity::Push,
+                Activity::Audit,
             ];
             if templates.is_empty() && needs_one.iter().any(|needs| activities.contains(needs)) {
                 // Groups that hold parts alone are no mistake: a nightly run names all groups.

@@ -5,7 +5,7 @@ use crate::error::{CommandError, FAILED, USAGE};
 use crate::keys;
 use crate::lock;
 use crate::progress::Bars;
-use crate::{push, update, verify};
+use crate::{audit, push, update, verify};
 use dmc_build::{
     BuildError, ExtensionCost, ExtensionCosts, ImageSummary, Outcome, ReleaseLine, Step,
     TestResult, Watch,
@@ -140,6 +140,7 @@ impl Report {
                 tracing::info!("{step}: {held} tests hold, in {:.2} s", took.as_secs_f64());
             }
             Outcome::Verified(report) => self.verified(step, report),
+            Outcome::Audited(report) => self.audited(step, report),
             Outcome::Chosen(images) => lock::chosen(step, images),
             Outcome::Lock { update, written } => lock::told(self, update, *written),
             Outcome::Pushed(pushed) => push::told(self, step, pushed, took),
@@ -215,6 +216,17 @@ impl Report {
             });
         }
         self.result("", &value);
+    }
+
+    /// What is known of images: results, and a failure where that was asked for.
+    fn audited(&self, step: &Step, report: &dmc_build::audit::AuditReport) {
+        tracing::info!("{step}: {}", audit::age(report));
+        self.results(audit::results(step, report));
+        if report.failing > 0 {
+            let count = report.failing;
+            let error = CommandError::failed(format!("{step}: --fail-on is met {count} times"));
+            self.failures.borrow_mut().push((step.clone(), error));
+        }
     }
 
     /// What is wrong with an image: results, and a failure where it cannot work.

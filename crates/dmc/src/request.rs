@@ -72,6 +72,11 @@ pub(crate) fn request(args: &Args, settings: &Settings) -> Result<Request, Comma
     if settings.conf.host.is_some() && tasks.contains(&dmc_build::Activity::Create) {
         tasks.insert(dmc_build::Activity::Push);
     }
+    if !args.fail_on.is_empty() && !tasks.contains(&dmc_build::Activity::Audit) {
+        return Err(
+            CommandError::usage("--fail-on is for audit").hint("dmc audit -t nginx --fail-on high")
+        );
+    }
     if args.diff {
         tasks.remove(&dmc_build::Activity::Lock);
         tasks.insert(dmc_build::Activity::CompareLock);

@@ -7,6 +7,7 @@ use crate::logging::{self, Logging};
 use crate::password::Asked;
 use camino::{Utf8Path, Utf8PathBuf};
 use dmc_archive::Floor;
+use dmc_build::audit::AuditSettings;
 use dmc_build::{Engine, Extras, LockFailure, Settings, read_lock};
 use dmc_lock::Lock;
 use dmc_template::{Catalog, Conf, ConfLayer, Snapshot, TemplateFolder, nearest};
@@ -132,6 +133,7 @@ pub(crate) fn settings(args: &Args, env: &Environment) -> Result<Settings, Comma
         accept_rollback: args.accept_rollback.iter().cloned().collect(),
         accept_keys: args.accept_key.iter().cloned().collect(),
         auth_files: auth_files(args, env)?,
+        audit: audit(args, &conf)?,
         passwords: Arc::new(Asked::new(env.password.clone())),
         floors,
         snapshot,
@@ -220,10 +222,19 @@ fn floors(file: &Utf8Path) -> Result<Vec<Floor>, CommandError> {
 /// The rules of the folder that the configuration names, else the shipped ones.
 fn rules(conf: &Conf) -> Result<Vec<(String, Vec<u8>)>, CommandError> {
     if let Some(folder) = &conf.rules {
-        return crate::folders::read_rules(Utf8Path::new(folder));
+        return crate::folders::read_texts(Utf8Path::new(folder), "rules");
     }
     let shipped = embedded::rules().into_iter();
     Ok(shipped.map(|(name, text)| (name, text.to_vec())).collect())
+}
+
+/// What images are held against.
+fn audit(args: &Args, conf: &Conf) -> Result<AuditSettings, CommandError> {
+    let mut curated = embedded::vex();
+    if let Some(folder) = &conf.audit.vex {
+        curated.extend(crate::folders::read_texts(Utf8Path::new(folder), "audit.vex")?);
+    }
+    Ok(AuditSettings { curated, fail_on: args.fail_on.clone() })
 }
 
 /// The architectures that were typed.

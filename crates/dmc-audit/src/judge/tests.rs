@@ -32,6 +32,7 @@ fn holdings() -> Holdings {
             file("/usr/lib/x86_64-linux-gnu/libwall.so.1.2", "libwall1"),
             file("/usr/share/doc/libwall1/copyright", "libwall1"),
         ],
+        ..Holdings::default()
     }
 }
 
@@ -104,6 +105,10 @@ fn what_the_tracker_does_not_speak_of_is_not_covered_and_never_clean() {
     let audited = audit(&holdings(), &other, &Curated::default());
     assert_eq!(audited.packages, 0);
     assert_eq!(audited.not_covered[0].why, Uncovered::Release("noble".to_owned()));
+
+    let mut bare = holdings();
+    bare.unknown.insert("libodd1".parse().unwrap(), "3-1".to_owned());
+    assert_eq!(audit(&bare, &tracker, &Curated::default()).not_covered[0].why, Uncovered::Unlisted);
 
     let mut own = holdings();
     own.files.push(KeptFile { own: true, ..file("/usr/bin/mine", "") });

@@ -103,6 +103,7 @@ impl BuildError {
             ),
             Self::Keyring { .. } => Some("correct `signed_by` in the configuration".to_owned()),
             Self::Assemble(error) => Some(error.hint()),
+            Self::Audit(error) => error.hint(),
             Self::Extension { .. }
             | Self::Tag(_)
             | Self::Tables(_)

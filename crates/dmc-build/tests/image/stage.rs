@@ -100,6 +100,7 @@ impl Stage {
             accept_rollback: BTreeSet::new(),
             accept_keys: BTreeSet::new(),
             auth_files: Vec::new(),
+            audit: dmc_build::audit::AuditSettings::default(),
             passwords: Arc::new(Password("pw")),
             floors: Vec::new(),
             snapshot: None,

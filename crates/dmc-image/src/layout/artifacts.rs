@@ -55,6 +55,21 @@ impl Layout {
         Ok(attached)
     }
 
+    /// Takes artifacts out of the layout; garbage collection removes their bytes.
+    pub fn detach<'a>(
+        &self,
+        artifacts: impl Iterator<Item = &'a Descriptor>,
+    ) -> Result<(), LayoutError> {
+        let gone: Vec<Sha256> = artifacts.map(|artifact| artifact.digest).collect();
+        if gone.is_empty() {
+            return Ok(());
+        }
+        let _lock = self.lock()?;
+        self.change_index(|entries| {
+            entries.retain(|entry| !is_artifact(entry) || !gone.contains(&entry.digest));
+        })
+    }
+
     /// The artifacts about an index or a manifest, in the order of `index.json`. Those that are
     /// listed there and missing are about nothing.
     pub fn referrers(&self, subject: &Sha256) -> Result<Vec<Descriptor>, LayoutError> {

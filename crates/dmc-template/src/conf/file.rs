@@ -1,5 +1,6 @@
 //! The keys of `dmc.conf`, each of which a layer may leave out.
 
+use super::audit::AuditFile;
 use super::dated::Least;
 use super::promotion::PromotionFile;
 use super::registry::RegistryConf;
@@ -31,6 +32,7 @@ pub(super) struct ConfFile {
     private_hosts: Option<Vec<String>>,
     promotion: PromotionFile,
     accept_expired: Option<Vec<Suite>>,
+    audit: AuditFile,
     signing: SigningFile,
     registry: BTreeMap<String, RegistryConf>,
     vendor: BTreeMap<String, VendorFile>,
@@ -89,6 +91,7 @@ impl ConfFile {
         replace(&mut self.private_hosts, later.private_hosts);
         self.promotion.join(later.promotion);
         replace(&mut self.accept_expired, later.accept_expired);
+        self.audit.join(later.audit);
         self.signing.join(later.signing);
         for (host, registry) in later.registry {
             self.registry.entry(host).or_default().join(registry);
@@ -136,6 +139,7 @@ impl ConfFile {
             private_hosts: self.private_hosts.unwrap_or_default(),
             promotion: self.promotion.check()?,
             accept_expired: self.accept_expired.unwrap_or_default(),
+            audit: self.audit.check()?,
             signing: self.signing.check(),
             registries: self.registry,
             vendors: vendors.collect::<Result<_, ConfError>>()?,
@@ -176,7 +180,7 @@ impl VendorFile {
     }
 }
 
-fn need<T>(key: &str, value: Option<T>) -> Result<T, ConfError> {
+pub(super) fn need<T>(key: &str, value: Option<T>) -> Result<T, ConfError> {
     value.ok_or_else(|| ConfError::Missing { key: key.to_owned() })
 }
 

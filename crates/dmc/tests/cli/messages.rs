@@ -86,7 +86,7 @@ fn help_lists_templates_groups_and_activities() {
     stage.template("mine", "packages = []");
     let told = stage.run_plain(&["--help"]);
     for part in [
-        "setup, update, lock, create, verify, test, load, why, diff, clean, check",
+        "setup, update, lock, create, verify, audit, test, load, why, diff, clean, check",
         "base     nginx",
         "base     mine",
         "LOG_dir",
