@@ -12,6 +12,7 @@ use crate::signing::SigningError;
 use camino::Utf8PathBuf;
 use dmc_archive::ArchiveError;
 use dmc_deb::version::VersionError;
+use dmc_deploy::DeployError;
 use dmc_elf::WalkError;
 use dmc_image::LayoutError;
 use dmc_image::archive::ArchiveError as ExportError;
@@ -163,6 +164,9 @@ pub enum BuildError {
     /// A security tracker.
     #[error(transparent)]
     Audit(#[from] AuditError),
+    /// A cluster, or what goes there.
+    #[error(transparent)]
+    Deploy(Box<DeployError>),
     /// A key or a signature.
     #[error(transparent)]
     Signing(#[from] SigningError),
@@ -355,6 +359,9 @@ impl BuildError {
         if let Self::Push(error) = self {
             return error.is_usage();
         }
+        if let Self::Deploy(error) = self {
+            return error.is_usage();
+        }
         if let Self::Audit(error) = self {
             return error.is_usage();
         }
@@ -395,6 +402,12 @@ fn in_archive(archive: Option<&String>) -> String {
 impl From<RegistryError> for BuildError {
     fn from(error: RegistryError) -> Self {
         Self::Push(error.into())
+    }
+}
+
+impl From<DeployError> for BuildError {
+    fn from(error: DeployError) -> Self {
+        Self::Deploy(Box::new(error))
     }
 }
 

@@ -15,6 +15,7 @@ mod care;
 mod changes;
 mod config;
 mod contents;
+mod deploy;
 mod diff;
 mod error;
 mod extensions;
@@ -45,6 +46,7 @@ mod worktree;
 pub use assemble::AssembleError;
 pub use care::{Amount, Checkup, Cleaned, Cure, Finding, Gone};
 pub use changes::{Change, Outdated, Standing, State};
+pub use deploy::{DeployOptions, Deployed, Undeployed};
 pub use diff::{
     ChangelogEntry, Compared, Difference, Held, NoChangelog, Pair, SourceChange, Totals,
 };

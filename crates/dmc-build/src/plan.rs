@@ -26,6 +26,10 @@ pub enum Activity {
     Load,
     /// Bring images to the registry.
     Push,
+    /// Bring images into a cluster.
+    Deploy,
+    /// Take out of a cluster what was brought there.
+    Undeploy,
     /// Write down which packages the images are made of.
     Lock,
     /// Say what a new lock would change.
@@ -59,6 +63,10 @@ pub enum Step {
     Load(TemplateName, Arch),
     /// Bring a template's images to the registry, tags last.
     Push(TemplateName),
+    /// Bring a template's image into the cluster and wait until it runs.
+    Deploy(TemplateName),
+    /// Delete what was deployed of a template.
+    Undeploy(TemplateName),
     /// Find the packages of a template's images, and prove that they do.
     Choose(TemplateName),
     /// Put what was chosen into the lock.
@@ -79,6 +87,8 @@ impl Step {
             Self::Test(..) => Activity::Test,
             Self::Load(..) => Activity::Load,
             Self::Push(_) => Activity::Push,
+            Self::Deploy(_) => Activity::Deploy,
+            Self::Undeploy(_) => Activity::Undeploy,
             Self::Choose(_) | Self::WriteLock => Activity::Lock,
             Self::CompareLock => Activity::CompareLock,
         }
@@ -95,7 +105,9 @@ impl Step {
             | Self::Verify(name, _)
             | Self::Test(name, _)
             | Self::Load(name, _)
-            | Self::Push(name) => Some(name),
+            | Self::Push(name)
+            | Self::Deploy(name)
+            | Self::Undeploy(name) => Some(name),
             Self::Prepare
             | Self::Keys
             | Self::Indices(_)
@@ -120,6 +132,8 @@ impl Step {
             | Self::Audit(_)
             | Self::Index(_)
             | Self::Push(_)
+            | Self::Deploy(_)
+            | Self::Undeploy(_)
             | Self::Choose(_)
             | Self::WriteLock
             | Self::CompareLock => None,
@@ -141,6 +155,8 @@ impl Step {
             Self::Test(..) => "run the template's tests against the image",
             Self::Load(..) => "put the image into the container engine",
             Self::Push(_) => "bring images and tags to the registry",
+            Self::Deploy(_) => "bring the live image into the cluster",
+            Self::Undeploy(_) => "delete what was deployed",
             Self::Choose(_) => "find the packages, prove that they do",
             Self::WriteLock => "write the lock",
             Self::CompareLock => "say what the lock would change",
@@ -159,6 +175,8 @@ impl fmt::Display for Activity {
             Self::Test => "test",
             Self::Load => "load",
             Self::Push => "push",
+            Self::Deploy => "deploy",
+            Self::Undeploy => "delete",
             Self::Lock | Self::CompareLock => "lock",
         })
     }
@@ -271,6 +289,12 @@ impl Plan {
         if does(Activity::Push) {
             steps.extend(templates.iter().cloned().map(Step::Push));
         }
+        if does(Activity::Deploy) {
+            steps.extend(templates.iter().cloned().map(Step::Deploy));
+        }
+        if does(Activity::Undeploy) {
+            steps.extend(templates.iter().cloned().map(Step::Undeploy));
+        }
         Self { steps }
     }
 
@@ -278,6 +302,13 @@ impl Plan {
     #[must_use]
     pub fn held(mut self) -> Self {
         self.steps.retain(|step| !matches!(step, Step::Indices(_)));
+        self
+    }
+
+    /// The same without deploying templates of which `deployed` says no.
+    #[must_use]
+    pub fn deploying(mut self, deployed: impl Fn(&TemplateName) -> bool) -> Self {
+        self.steps.retain(|step| !matches!(step, Step::Deploy(name) if !deployed(name)));
         self
     }
 

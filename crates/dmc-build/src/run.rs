@@ -2,6 +2,7 @@
 
 use crate::audit::AuditReport;
 use crate::changes::Standing;
+use crate::deploy::{DeployOptions, Deployed, Undeployed};
 use crate::error::BuildError;
 use crate::image::ImageSummary;
 use crate::load::{self, Engine};
@@ -66,6 +67,10 @@ pub enum Outcome {
     Loaded(Vec<String>),
     /// The registry has the image.
     Pushed(Box<Pushed>),
+    /// The image runs in the cluster, or is shown as it would.
+    Deployed(Box<Deployed>),
+    /// The cluster does not have it any more.
+    Undeployed(Box<Undeployed>),
     /// The packages of a template's images are known.
     Chosen(Box<LockedImages>),
     /// What became of the lock, or would.
@@ -119,6 +124,8 @@ pub trait Watch {
     fn begun(&self, number: usize, step: &Step);
     /// A test of a template is over.
     fn tested(&self, _step: &Step, _result: &TestResult) {}
+    /// A task has come further.
+    fn further(&self, _step: &Step, _state: &str) {}
     /// A task is over.
     fn ended(
         &self,
@@ -129,7 +136,7 @@ pub trait Watch {
     );
 }
 
-/// What `load`, `test` and `setup` need besides the workshop.
+/// What `load`, `test`, `deploy` and `setup` need besides the workshop.
 #[derive(Debug, Clone, Default)]
 pub struct Extras {
     /// The engine; none for whichever answers.
@@ -139,6 +146,8 @@ pub struct Extras {
     pub relay: Vec<OsString>,
     /// The repository for loaded images; none for `localhost/NAME`.
     pub repository: Option<String>,
+    /// How to deploy.
+    pub deploy: DeployOptions,
     /// The user's configuration file and the text that it begins with.
     pub conf: Option<(Utf8PathBuf, String)>,
 }
@@ -246,8 +255,10 @@ impl Run<'_> {
                 });
                 checks.chain([Step::Index(template.clone())]).collect()
             }
+            Step::Deploy(template) => vec![Step::Push(template.clone())],
             // What of the templates did not fail is locked.
-            Step::Prepare
+            Step::Undeploy(_)
+            | Step::Prepare
             | Step::Indices(_)
             | Step::Tools
             | Step::WriteLock
@@ -273,6 +284,15 @@ impl Run<'_> {
             Step::Load(template, arch) => self.load(template, *arch),
             Step::Push(template) => {
                 Ok(Outcome::Pushed(Box::new(self.workshop.push(template).await?)))
+            }
+            Step::Deploy(template) => {
+                let tell = |state: &str| self.watch.further(step, state);
+                let deployed = self.workshop.deploy(template, &self.extras.deploy, &tell).await?;
+                Ok(Outcome::Deployed(Box::new(deployed)))
+            }
+            Step::Undeploy(template) => {
+                let gone = self.workshop.undeploy(template, &self.extras.deploy).await?;
+                Ok(Outcome::Undeployed(Box::new(gone)))
             }
             Step::Choose(template) => {
                 let images = self.workshop.lock_images(template).await?;

@@ -44,6 +44,12 @@ pub enum DeployError {
         /// The container's.
         target: String,
     },
+    /// The registry does not have it.
+    #[error("there is no image {image}")]
+    NoSuchImage {
+        /// What was asked for.
+        image: String,
+    },
     /// There is no kubeconfig, or it does not say which cluster.
     #[error("it is not known which cluster to use: {why}")]
     NoCluster {
@@ -111,6 +117,18 @@ pub enum DeployError {
 }
 
 impl DeployError {
+    /// Whether a template or the command line is at fault.
+    pub fn is_usage(&self) -> bool {
+        matches!(
+            self,
+            Self::NotForClusters { .. }
+                | Self::Name { .. }
+                | Self::Root { .. }
+                | Self::NoClaim { .. }
+                | Self::HeadlessPort { .. }
+        )
+    }
+
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -130,6 +148,9 @@ impl DeployError {
             )),
             Self::HeadlessPort { .. } => {
                 Some("give both the same number, or use kind = \"deployment\"".to_owned())
+            }
+            Self::NoSuchImage { .. } => {
+                Some("push it first, or name another tag: --tag".to_owned())
             }
             Self::NoCluster { .. } => Some(
                 "set KUBECONFIG, name a context of it by --context, or print the objects by \

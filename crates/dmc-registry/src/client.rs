@@ -112,6 +112,11 @@ impl<'a> Ask<'a> {
 }
 
 impl Registry {
+    /// Whether it asks nobody.
+    pub fn is_offline(&self) -> bool {
+        self.options.offline
+    }
+
     /// A client for one run. Nothing is opened yet.
     pub fn new(options: Options) -> Self {
         Self {

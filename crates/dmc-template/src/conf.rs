@@ -6,6 +6,7 @@
 
 mod audit;
 mod dated;
+mod deploy;
 mod file;
 mod promotion;
 mod registry;
@@ -17,6 +18,7 @@ mod vendor;
 use crate::{TextError, nearest, text};
 pub use audit::Audit;
 pub use dated::Snapshot;
+pub use deploy::ClusterConf;
 use dmc_types::{Arch, Compressions, NameError, Suite};
 pub use file::Engine;
 pub use promotion::Promotion;
@@ -73,6 +75,8 @@ pub struct Conf {
     pub accept_expired: Vec<Suite>,
     /// What images are held against.
     pub audit: Audit,
+    /// Which cluster, and what all that runs there has in common.
+    pub deploy: ClusterConf,
     /// The keys that sign, and those that count.
     pub signing: Signing,
     /// How single registries are reached, by `HOST[:PORT]`.

@@ -26,6 +26,7 @@ mod text;
 mod words;
 
 pub use catalog::{Catalog, TemplateFolder};
+pub use conf::ClusterConf;
 pub use conf::{Audit, Conf, ConfError, ConfLayer, Dist, Engine, Pocket, Promotion, Vendor};
 pub use conf::{RegistryConf, Signing, Snapshot, ThirdParty, Uris};
 pub use deploy::Deploy;

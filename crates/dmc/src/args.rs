@@ -34,7 +34,7 @@ pub(crate) struct Args {
     #[arg(short = 'T', long)]
     pub(crate) tools: bool,
 
-    /// Delete what was deployed.
+    /// Delete what was deployed: exactly that, and no data.
     #[arg(short = 'X', long)]
     pub(crate) delete: bool,
 
@@ -165,6 +165,30 @@ pub(crate) struct Args {
     #[arg(long, value_name = "REPOSITORY")]
     pub(crate) repository: Option<String>,
 
+    /// For deploy: print the objects, and ask no cluster.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// For deploy: the namespace [default: the context's own].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) namespace: Option<String>,
+
+    /// For deploy: the context of the kubeconfig [default: its current one].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) context: Option<String>,
+
+    /// For deploy: how many containers.
+    #[arg(long, value_name = "N")]
+    pub(crate) replicas: Option<u32>,
+
+    /// For deploy: the tag to run in place of the live image.
+    #[arg(long, value_name = "TAG")]
+    pub(crate) tag: Option<String>,
+
+    /// With -X: delete claims of storage, too, and so the data.
+    #[arg(long, requires = "delete")]
+    pub(crate) with_data: bool,
+
     /// Results as JSON, one value a line.
     #[arg(long)]
     pub(crate) json: bool,
@@ -221,6 +245,8 @@ pub(crate) enum Activity {
     Load,
     /// Bring images and tags to the registry.
     Push,
+    /// Bring the live image into a Kubernetes cluster; --dry-run prints the objects.
+    Deploy,
     /// Make a pair of keys for signatures.
     Keygen,
     /// Say why a file is in an image, or which package would ship it.
@@ -261,6 +287,7 @@ impl Activity {
             Self::Test => Some(dmc_build::Activity::Test),
             Self::Load => Some(dmc_build::Activity::Load),
             Self::Push => Some(dmc_build::Activity::Push),
+            Self::Deploy => Some(dmc_build::Activity::Deploy),
             Self::Keygen | Self::Why | Self::Diff | Self::Clean | Self::Check => None,
         }
     }

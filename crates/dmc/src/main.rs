@@ -9,6 +9,7 @@ mod args;
 mod audit;
 mod check;
 mod clean;
+mod deploy;
 mod diff;
 mod embedded;
 mod error;
@@ -69,7 +70,6 @@ fn act(args: &Args, env: &Environment, bars: &Bars) -> Result<u8, CommandError> 
         return Ok(0);
     }
     logging::start(&settings::logging(args, env)?, bars.clone())?;
-    refuse_what_is_to_come(args)?;
     let settings = settings::settings(args, env)?;
     for error in settings.catalog.broken() {
         let error = CommandError::from_library(error::USAGE, error, error.hint());
@@ -97,6 +97,8 @@ fn act(args: &Args, env: &Environment, bars: &Bars) -> Result<u8, CommandError> 
                 Activity::Load,
                 Activity::Push,
                 Activity::Audit,
+                Activity::Deploy,
+                Activity::Undeploy,
             ];
             if templates.is_empty() && needs_one.iter().any(|needs| activities.contains(needs)) {
                 // Groups that hold parts alone are no mistake: a nightly run names all groups.
@@ -108,6 +110,7 @@ fn act(args: &Args, env: &Environment, bars: &Bars) -> Result<u8, CommandError> 
             }
             let plan = Plan::new(&activities, &templates, &settings.conf.archs, env.host);
             let plan = if settings.locked.is_some() { plan.held() } else { plan };
+            let plan = plan.deploying(|name| request::is_deployed(args, &settings, name));
             let selection = request::selection(args);
             let tasks = plan.select(&selection).map_err(|error| command_error(&error.into()))?;
             if args.list {
@@ -117,15 +120,6 @@ fn act(args: &Args, env: &Environment, bars: &Bars) -> Result<u8, CommandError> 
             do_tasks(args, settings, &plan, &tasks, &extras, bars)
         }
     }
-}
-
-/// Flags of the seed whose capabilities are not there yet: said plainly, not passed over.
-fn refuse_what_is_to_come(args: &Args) -> Result<(), CommandError> {
-    if !args.delete {
-        return Ok(());
-    }
-    let what = "-X (deleting what was deployed) is not part of this version of dmc";
-    Err(CommandError::usage(what).hint("leave it out"))
 }
 
 fn do_tasks(

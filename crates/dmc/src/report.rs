@@ -5,7 +5,7 @@ use crate::error::{CommandError, FAILED, USAGE};
 use crate::keys;
 use crate::lock;
 use crate::progress::Bars;
-use crate::{audit, push, update, verify};
+use crate::{audit, deploy, push, update, verify};
 use dmc_build::{
     BuildError, ExtensionCost, ExtensionCosts, ImageSummary, Outcome, ReleaseLine, Step,
     TestResult, Watch,
@@ -144,6 +144,8 @@ impl Report {
             Outcome::Chosen(images) => lock::chosen(step, images),
             Outcome::Lock { update, written } => lock::told(self, update, *written),
             Outcome::Pushed(pushed) => push::told(self, step, pushed, took),
+            Outcome::Deployed(deployed) => deploy::told(self, step, deployed, took),
+            Outcome::Undeployed(gone) => deploy::deleted(self, step, gone),
             Outcome::Loaded(references) => {
                 for reference in references {
                     let value = json!({ "template": step.template(), "loaded": reference });
@@ -266,6 +268,10 @@ pub(crate) fn megabytes(bytes: u64) -> f64 {
 impl Watch for Report {
     fn begun(&self, _number: usize, step: &Step) {
         self.bars.task(&step.to_string());
+    }
+
+    fn further(&self, step: &Step, state: &str) {
+        tracing::info!("{step}: {state}");
     }
 
     fn tested(&self, step: &Step, result: &TestResult) {

@@ -58,6 +58,9 @@ pub(crate) fn request(args: &Args, settings: &Settings) -> Result<Request, Comma
     if let Some(care) = care(args, &activities)? {
         return Ok(care);
     }
+    if args.delete && activities.is_empty() {
+        activities.push(Activity::Deploy);
+    }
     if activities.is_empty() {
         if args.templates.is_empty() && args.groups.is_empty() {
             return Err(CommandError::usage("nothing to do").hint(
@@ -68,6 +71,10 @@ pub(crate) fn request(args: &Args, settings: &Settings) -> Result<Request, Comma
     }
     let mut tasks: BTreeSet<_> = activities.iter().filter_map(|activity| activity.task()).collect();
     check_lock_flags(args, &tasks)?;
+    check_deploy_flags(args, &tasks)?;
+    if args.delete {
+        return Ok(Request::Tasks([dmc_build::Activity::Undeploy].into()));
+    }
     // What is created is pushed where a registry is named.
     if settings.conf.host.is_some() && tasks.contains(&dmc_build::Activity::Create) {
         tasks.insert(dmc_build::Activity::Push);
@@ -101,6 +108,39 @@ fn check_lock_flags(
         .hint("leave --locked out, or build first and do the rest after that")),
         None => Ok(()),
     }
+}
+
+/// What flags of clusters go together with.
+fn check_deploy_flags(
+    args: &Args,
+    tasks: &BTreeSet<dmc_build::Activity>,
+) -> Result<(), CommandError> {
+    use dmc_build::Activity;
+    if args.delete && tasks.iter().any(|task| *task != Activity::Deploy) {
+        return Err(CommandError::usage("-X deletes what was deployed, and does nothing else")
+            .hint("dmc -X -t nginx"));
+    }
+    if args.delete && args.dry_run {
+        return Err(CommandError::usage("--dry-run is for deploying").hint("leave it or -X out"));
+    }
+    let flag = match args {
+        _ if tasks.contains(&Activity::Deploy) => return Ok(()),
+        Args { dry_run: true, .. } => "--dry-run",
+        Args { replicas: Some(_), .. } => "--replicas",
+        Args { tag: Some(_), .. } => "--tag",
+        _ => return Ok(()),
+    };
+    Err(CommandError::usage(format!("{flag} is for deploy")).hint("dmc deploy -t nginx"))
+}
+
+/// Whether a template is deployed: where it is named, or its group is and it is made for clusters.
+pub(crate) fn is_deployed(args: &Args, settings: &Settings, name: &TemplateName) -> bool {
+    let catalog = &settings.catalog;
+    let named = |named: &String| {
+        named.parse().is_ok_and(|named: TemplateName| catalog.variant_of(&named) == *name)
+    };
+    args.templates.iter().any(named)
+        || catalog.get(name.as_str()).is_ok_and(|template| template.deploy().is_some())
 }
 
 /// The templates that the lock has; `dmc lock` without names renews them all.

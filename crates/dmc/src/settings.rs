@@ -8,7 +8,7 @@ use crate::password::Asked;
 use camino::{Utf8Path, Utf8PathBuf};
 use dmc_archive::Floor;
 use dmc_build::audit::AuditSettings;
-use dmc_build::{Engine, Extras, LockFailure, Settings, read_lock};
+use dmc_build::{DeployOptions, Engine, Extras, LockFailure, Settings, read_lock};
 use dmc_lock::Lock;
 use dmc_template::{Catalog, Conf, ConfLayer, Snapshot, TemplateFolder, nearest};
 use dmc_types::{Arch, Compressions};
@@ -91,6 +91,8 @@ pub(crate) fn settings(args: &Args, env: &Environment) -> Result<Settings, Comma
     if let Some(key) = &args.sign_key {
         conf.signing.key = Some(key.to_string());
     }
+    conf.deploy.context = args.context.clone().or(conf.deploy.context);
+    conf.deploy.namespace = args.namespace.clone().or(conf.deploy.namespace);
     let lock_file = args.lock.clone().unwrap_or_else(|| Utf8PathBuf::from("dmc.lock"));
     let locked = if args.locked { Some(Arc::new(lock(&lock_file)?)) } else { None };
     if let (Some(lock), None) = (&locked, &args.dist) {
@@ -329,5 +331,11 @@ pub(crate) fn extras(args: &Args, settings: &Settings, env: &Environment) -> Ext
     let conf = env.user_conf().map(|folder| (folder.join("dmc.conf"), embedded::conf_as_comment()));
     let this = std::env::current_exe().unwrap_or_else(|_| "dmc".into());
     let relay = vec![this.into_os_string(), "--relay".into()];
-    Extras { engine, relay, repository: args.repository.clone(), conf }
+    let deploy = DeployOptions {
+        dry_run: args.dry_run,
+        replicas: args.replicas,
+        tag: args.tag.clone(),
+        with_data: args.with_data,
+    };
+    Extras { engine, relay, repository: args.repository.clone(), deploy, conf }
 }

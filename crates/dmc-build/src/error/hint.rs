@@ -49,6 +49,7 @@ impl BuildError {
             Self::Small(error) => error.hint(),
             Self::Layout(error) => Some(error.hint().to_owned()),
             Self::Export(error) => Some(error.hint().to_owned()),
+            Self::Deploy(error) => error.hint(),
             Self::NoTask(_) => Some("`-l` lists the tasks with their numbers".to_owned()),
             Self::Skew { .. } => Some(
                 "the archive has not built it everywhere yet: wait, build one architecture (-A), \

@@ -2,6 +2,7 @@
 
 use super::audit::AuditFile;
 use super::dated::Least;
+use super::deploy::ClusterFile;
 use super::promotion::PromotionFile;
 use super::registry::RegistryConf;
 use super::signing::SigningFile;
@@ -33,6 +34,7 @@ pub(super) struct ConfFile {
     promotion: PromotionFile,
     accept_expired: Option<Vec<Suite>>,
     audit: AuditFile,
+    deploy: ClusterFile,
     signing: SigningFile,
     registry: BTreeMap<String, RegistryConf>,
     vendor: BTreeMap<String, VendorFile>,
@@ -92,6 +94,7 @@ impl ConfFile {
         self.promotion.join(later.promotion);
         replace(&mut self.accept_expired, later.accept_expired);
         self.audit.join(later.audit);
+        self.deploy.join(later.deploy);
         self.signing.join(later.signing);
         for (host, registry) in later.registry {
             self.registry.entry(host).or_default().join(registry);
@@ -140,6 +143,7 @@ impl ConfFile {
             promotion: self.promotion.check()?,
             accept_expired: self.accept_expired.unwrap_or_default(),
             audit: self.audit.check()?,
+            deploy: self.deploy.check()?,
             signing: self.signing.check(),
             registries: self.registry,
             vendors: vendors.collect::<Result<_, ConfError>>()?,
