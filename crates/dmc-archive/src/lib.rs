@@ -23,7 +23,7 @@ mod spec;
 pub mod store;
 pub mod transport;
 
-pub use archive::{Archive, KeyInUse, LockedDeb, Origin, Signs, Unsigned};
+pub use archive::{Archive, KeyInUse, LockedDeb, Origin, Signs, StoredFile, Unsigned};
 pub use error::ArchiveError;
 pub use index::{Candidate, Packages};
 pub use memory::Memory;

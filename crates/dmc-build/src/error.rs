@@ -4,6 +4,7 @@ mod hint;
 
 use crate::assemble::AssembleError;
 use crate::audit::AuditError;
+use crate::farm::FarmFailure;
 use crate::lock::{Drift, LockFailure};
 use crate::plan::{NoTask, Step};
 use crate::promote::PromoteError;
@@ -167,6 +168,9 @@ pub enum BuildError {
     /// A cluster, or what goes there.
     #[error(transparent)]
     Deploy(Box<DeployError>),
+    /// Machines that do not come together.
+    #[error(transparent)]
+    Farm(#[from] FarmFailure),
     /// A key or a signature.
     #[error(transparent)]
     Signing(#[from] SigningError),
@@ -356,14 +360,12 @@ impl BuildError {
     /// Whether the command line, configuration or a template is at fault, not the run.
     /// What was skipped is as its cause, which is told beside it.
     pub fn is_usage(&self) -> bool {
-        if let Self::Push(error) = self {
-            return error.is_usage();
-        }
-        if let Self::Deploy(error) = self {
-            return error.is_usage();
-        }
-        if let Self::Audit(error) = self {
-            return error.is_usage();
+        match self {
+            Self::Push(error) => return error.is_usage(),
+            Self::Farm(error) => return error.is_usage(),
+            Self::Deploy(error) => return error.is_usage(),
+            Self::Audit(error) => return error.is_usage(),
+            _ => {}
         }
         matches!(
             self,
@@ -408,6 +410,12 @@ impl From<RegistryError> for BuildError {
 impl From<DeployError> for BuildError {
     fn from(error: DeployError) -> Self {
         Self::Deploy(Box::new(error))
+    }
+}
+
+impl From<dmc_farm::FarmError> for BuildError {
+    fn from(error: dmc_farm::FarmError) -> Self {
+        Self::Farm(error.into())
     }
 }
 

@@ -19,6 +19,7 @@ mod deploy;
 mod diff;
 mod error;
 mod extensions;
+mod farm;
 mod guess;
 mod image;
 mod inputs;
@@ -50,9 +51,14 @@ pub use deploy::{DeployOptions, Deployed, Undeployed};
 pub use diff::{
     ChangelogEntry, Compared, Difference, Held, NoChangelog, Pair, SourceChange, Totals,
 };
+pub use dmc_deploy::farm as farm_objects;
+pub use dmc_farm::Shard;
 pub use dmc_sign::Zeroizing;
 pub use error::BuildError;
 pub use extensions::{ExtensionCost, ExtensionCosts};
+pub use farm::{
+    Delivered, FarmFailure, Finished, KnownPlan, PlanRef, Planned, ShardJob, farm_repository,
+};
 pub use image::{Form, ImageSummary};
 pub use inputs::{Input, OUTPUT, template_digest};
 pub use load::Engine;

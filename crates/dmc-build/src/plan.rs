@@ -30,6 +30,8 @@ pub enum Activity {
     Deploy,
     /// Take out of a cluster what was brought there.
     Undeploy,
+    /// Bring the images of a shard to the registry, by digest alone.
+    Deliver,
     /// Write down which packages the images are made of.
     Lock,
     /// Say what a new lock would change.
@@ -67,6 +69,8 @@ pub enum Step {
     Deploy(TemplateName),
     /// Delete what was deployed of a template.
     Undeploy(TemplateName),
+    /// Bring the images of this machine's shard to the registry, and say so there.
+    Deliver,
     /// Find the packages of a template's images, and prove that they do.
     Choose(TemplateName),
     /// Put what was chosen into the lock.
@@ -89,6 +93,7 @@ impl Step {
             Self::Push(_) => Activity::Push,
             Self::Deploy(_) => Activity::Deploy,
             Self::Undeploy(_) => Activity::Undeploy,
+            Self::Deliver => Activity::Deliver,
             Self::Choose(_) | Self::WriteLock => Activity::Lock,
             Self::CompareLock => Activity::CompareLock,
         }
@@ -112,6 +117,7 @@ impl Step {
             | Self::Keys
             | Self::Indices(_)
             | Self::Tools
+            | Self::Deliver
             | Self::WriteLock
             | Self::CompareLock => None,
         }
@@ -135,6 +141,7 @@ impl Step {
             | Self::Deploy(_)
             | Self::Undeploy(_)
             | Self::Choose(_)
+            | Self::Deliver
             | Self::WriteLock
             | Self::CompareLock => None,
         }
@@ -157,6 +164,7 @@ impl Step {
             Self::Push(_) => "bring images and tags to the registry",
             Self::Deploy(_) => "bring the live image into the cluster",
             Self::Undeploy(_) => "delete what was deployed",
+            Self::Deliver => "push the shard's images by digest, and report them",
             Self::Choose(_) => "find the packages, prove that they do",
             Self::WriteLock => "write the lock",
             Self::CompareLock => "say what the lock would change",
@@ -177,6 +185,7 @@ impl fmt::Display for Activity {
             Self::Push => "push",
             Self::Deploy => "deploy",
             Self::Undeploy => "delete",
+            Self::Deliver => "deliver",
             Self::Lock | Self::CompareLock => "lock",
         })
     }
@@ -298,6 +307,14 @@ impl Plan {
         Self { steps }
     }
 
+    /// The tasks of a machine that builds these images of a farm's plan.
+    pub fn of_shard(images: &[(TemplateName, Arch)]) -> Self {
+        let mut steps: Vec<Step> =
+            images.iter().map(|(template, arch)| Step::Image(template.clone(), *arch)).collect();
+        steps.push(Step::Deliver);
+        Self { steps }
+    }
+
     /// The same for a run that is held to a lock: it reads no indices.
     #[must_use]
     pub fn held(mut self) -> Self {
@@ -394,6 +411,17 @@ mod tests {
         assert_eq!(tasks(Activity::Lock), wanted);
         wanted[3] = "lock: say what the lock would change";
         assert_eq!(tasks(Activity::CompareLock), wanted);
+    }
+
+    #[test]
+    fn a_shard_builds_its_images_and_delivers_them() {
+        let images =
+            [("nginx".parse().unwrap(), Arch::Arm64), ("php".parse().unwrap(), Arch::Amd64)];
+        let tasks: Vec<String> = Plan::of_shard(&images)
+            .tasks()
+            .map(|(number, step)| format!("{number} {step}"))
+            .collect();
+        assert_eq!(tasks, ["1 create nginx arm64", "2 create php amd64", "3 deliver"]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use crate::audit::AuditReport;
 use crate::changes::Standing;
 use crate::deploy::{DeployOptions, Deployed, Undeployed};
 use crate::error::BuildError;
+use crate::farm::{Delivered, FarmFailure, ShardJob};
 use crate::image::ImageSummary;
 use crate::load::{self, Engine};
 use crate::lock::{LockFailure, LockUpdate, LockedImages};
@@ -16,6 +17,7 @@ use camino::Utf8PathBuf;
 use dmc_archive::ArchiveError;
 use dmc_archive::KeyInUse;
 use dmc_archive::release::News;
+use dmc_farm::Built;
 use dmc_types::{Arch, TemplateName};
 use dmc_verify::Report;
 use futures::future::join_all;
@@ -71,6 +73,8 @@ pub enum Outcome {
     Deployed(Box<Deployed>),
     /// The cluster does not have it any more.
     Undeployed(Box<Undeployed>),
+    /// The registry has the images of a shard.
+    Delivered(Box<Delivered>),
     /// The packages of a template's images are known.
     Chosen(Box<LockedImages>),
     /// What became of the lock, or would.
@@ -150,6 +154,8 @@ pub struct Extras {
     pub deploy: DeployOptions,
     /// The user's configuration file and the text that it begins with.
     pub conf: Option<(Utf8PathBuf, String)>,
+    /// What this machine builds of a farm's plan.
+    pub shard: Option<ShardJob>,
 }
 
 /// Does the selected tasks. Returns how many failed.
@@ -168,6 +174,7 @@ pub async fn run(
         selected: tasks.iter().map(|(_, step)| step.clone()).collect(),
         failed: BTreeSet::new(),
         images: BTreeMap::new(),
+        took: BTreeMap::new(),
         chosen: Vec::new(),
     };
     for group in tasks.chunk_by(|(_, one), (_, other)| together(one, other)) {
@@ -175,7 +182,7 @@ pub async fn run(
         // Told in their order, whichever was done first: the same run says the same.
         for ((number, step), (result, took)) in group.iter().zip(results) {
             watch.ended(*number, step, &result, took);
-            run.keep(step, result);
+            run.keep(step, result, took);
         }
     }
     if !run.failed.is_empty() {
@@ -203,6 +210,7 @@ struct Run<'a> {
     selected: BTreeSet<Step>,
     failed: BTreeSet<Step>,
     images: BTreeMap<(TemplateName, Arch), ImageSummary>,
+    took: BTreeMap<(TemplateName, Arch), Duration>,
     chosen: Vec<LockedImages>,
 }
 
@@ -217,10 +225,11 @@ impl Run<'_> {
         (result, begun.elapsed())
     }
 
-    fn keep(&mut self, step: &Step, result: Result<Outcome, BuildError>) {
+    fn keep(&mut self, step: &Step, result: Result<Outcome, BuildError>, took: Duration) {
         match (step, result) {
             (Step::Image(template, arch), Ok(Outcome::Image { summary, .. })) => {
                 self.images.insert((template.clone(), *arch), *summary);
+                self.took.insert((template.clone(), *arch), took);
             }
             (_, Ok(Outcome::Chosen(images))) => self.chosen.push(*images),
             (_, Ok(Outcome::Audited(report))) if report.failing > 0 => {
@@ -256,6 +265,7 @@ impl Run<'_> {
                 checks.chain([Step::Index(template.clone())]).collect()
             }
             Step::Deploy(template) => vec![Step::Push(template.clone())],
+            Step::Deliver => self.shard_images().unwrap_or_default(),
             // What of the templates did not fail is locked.
             Step::Undeploy(_)
             | Step::Prepare
@@ -294,6 +304,7 @@ impl Run<'_> {
                 let gone = self.workshop.undeploy(template, &self.extras.deploy).await?;
                 Ok(Outcome::Undeployed(Box::new(gone)))
             }
+            Step::Deliver => self.deliver(step).await,
             Step::Choose(template) => {
                 let images = self.workshop.lock_images(template).await?;
                 Ok(Outcome::Chosen(Box::new(images)))
@@ -365,15 +376,40 @@ impl Run<'_> {
     async fn index(&self, step: &Step, template: &TemplateName) -> Result<Outcome, BuildError> {
         let mut images = Vec::new();
         for arch in &self.workshop.settings.conf.archs {
-            let made = self.images.get(&(template.clone(), *arch)).cloned();
-            let known = match made {
-                Some(summary) => Some(summary),
-                None => self.workshop.known(template, *arch).await.ok().flatten(),
-            };
+            let known = self.made(template, *arch).await;
             let needed = || Step::Image(template.clone(), *arch);
             images.push(known.ok_or_else(|| self.not_yet(step, needed()))?);
         }
         Ok(Outcome::Index(self.workshop.index(template, &images)?))
+    }
+
+    /// The tasks that build the images of this machine's shard.
+    fn shard_images(&self) -> Result<Vec<Step>, BuildError> {
+        let Some(job) = &self.extras.shard else { return Ok(Vec::new()) };
+        let images = job.images()?.into_iter();
+        Ok(images.map(|(template, arch)| Step::Image(template, arch)).collect())
+    }
+
+    async fn deliver(&self, step: &Step) -> Result<Outcome, BuildError> {
+        let Some(job) = &self.extras.shard else { return Err(FarmFailure::NoShard.into()) };
+        let mut built = Vec::new();
+        for (template, arch) in job.images()? {
+            let image = self.made(&template, arch).await;
+            let needed = Step::Image(template.clone(), arch);
+            let image = image.ok_or_else(|| self.not_yet(step, needed))?;
+            let took = self.took.get(&(template.clone(), arch)).copied().unwrap_or_default();
+            let took = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+            built.push(Built { template, arch, took, image });
+        }
+        Ok(Outcome::Delivered(Box::new(self.workshop.deliver(job, built).await?)))
+    }
+
+    /// An image of this run, or one that an earlier run has left.
+    async fn made(&self, template: &TemplateName, arch: Arch) -> Option<ImageSummary> {
+        match self.images.get(&(template.clone(), arch)).cloned() {
+            Some(summary) => Some(summary),
+            None => self.workshop.known(template, arch).await.ok().flatten(),
+        }
     }
 
     async fn verify(

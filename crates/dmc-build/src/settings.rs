@@ -9,6 +9,7 @@ use dmc_archive::{
     ArchiveSpec, Floor, Keyrings, Role, ShippedKeyring, SiteSpec, ThirdPartySpec, Url, VendorSpec,
 };
 use dmc_lock::Lock;
+use dmc_registry::Repository;
 use dmc_system::Grammar;
 use dmc_template::{Catalog, Conf, Dist, Pocket, Snapshot, ThirdParty};
 use dmc_types::{Arch, Compressions, Rule, Suite, UnixTime};
@@ -63,6 +64,8 @@ pub struct Settings {
     pub auth_files: Vec<Utf8PathBuf>,
     /// What images are held against.
     pub audit: AuditSettings,
+    /// A repository with .debs and package indices that is asked before the mirrors.
+    pub cache: Option<Repository>,
     /// Whoever knows the passwords of keys.
     pub passwords: Arc<dyn Passwords>,
     /// What is known of suites besides the configuration's floors.

@@ -2,6 +2,7 @@
 
 use crate::audit::Trackers;
 use crate::error::BuildError;
+use crate::farm::RegistryCache;
 use crate::image::{self, ImageSummary};
 use crate::naming;
 use crate::plan::Step;
@@ -33,7 +34,7 @@ pub struct Workshop {
     /// For releases and indices: the same, or the store alone.
     pub(crate) metadata: Arc<Archive>,
     /// For registries.
-    pub(crate) registry: Registry,
+    pub(crate) registry: Arc<Registry>,
     /// For audits.
     pub(crate) trackers: Trackers,
     /// For signatures.
@@ -62,8 +63,14 @@ impl Workshop {
     ) -> Result<Self, BuildError> {
         let spec = settings.archive_spec()?;
         let apt = AptConfiguration::read(&settings.apt_root).map_err(ArchiveError::from)?;
+        let offline = matches!(reach, Reach::Offline | Reach::Look);
+        let registry = Arc::new(crate::push::client(&settings, offline, progress)?);
         let open = |network, store| {
-            let options = transport_options(&settings, network);
+            let mut options = transport_options(&settings, network);
+            if let (Some(repository), Network::Allowed) = (&settings.cache, network) {
+                let (registry, repository) = (Arc::clone(&registry), repository.clone());
+                options.nearby = Some(Arc::new(RegistryCache { registry, repository }));
+            }
             let transport = Transport::new(options, Arc::clone(progress));
             Arc::new(Archive::open(spec.clone(), apt.clone(), store, transport))
         };
@@ -83,8 +90,6 @@ impl Workshop {
             Reach::Stored => (open(Network::Allowed, store.clone()), stored()),
             Reach::Look => (stored(), stored()),
         };
-        let offline = matches!(reach, Reach::Offline | Reach::Look);
-        let registry = crate::push::client(&settings, offline, progress)?;
         Ok(Self {
             settings,
             archive,
@@ -179,7 +184,7 @@ impl Workshop {
         Ok(layout.write_index(manifests, annotations)?)
     }
 
-    fn check_skew(
+    pub(crate) fn check_skew(
         &self,
         template: &TemplateName,
         images: &[ImageSummary],

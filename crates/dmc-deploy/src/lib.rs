@@ -12,6 +12,7 @@
 mod app;
 mod cluster;
 mod error;
+pub mod farm;
 mod objects;
 mod set;
 mod yaml;

@@ -126,7 +126,7 @@ mod tests {
             vec![image("nginx", Arch::Amd64)],
             vec![],
         ];
-        FarmPlan::new(PLAN, "gzip", shards)
+        FarmPlan::new(PLAN, "registry.example", shards)
     }
 
     fn report(shard: u32, images: &[(&str, Arch)]) -> Report<String> {

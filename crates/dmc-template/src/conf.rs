@@ -7,6 +7,7 @@
 mod audit;
 mod dated;
 mod deploy;
+mod farm;
 mod file;
 mod promotion;
 mod registry;
@@ -20,6 +21,7 @@ pub use audit::Audit;
 pub use dated::Snapshot;
 pub use deploy::ClusterConf;
 use dmc_types::{Arch, Compressions, NameError, Suite};
+pub use farm::FarmConf;
 pub use file::Engine;
 pub use promotion::Promotion;
 pub use registry::RegistryConf;
@@ -79,6 +81,8 @@ pub struct Conf {
     pub deploy: ClusterConf,
     /// The keys that sign, and those that count.
     pub signing: Signing,
+    /// How a cluster builds.
+    pub farm: FarmConf,
     /// How single registries are reached, by `HOST[:PORT]`.
     pub registries: BTreeMap<String, RegistryConf>,
     /// Distributors, by name.

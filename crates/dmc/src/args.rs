@@ -117,6 +117,18 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) locked: bool,
 
+    /// Plan of a farm, as `dmc farm plan` prints it: for create with --shard, farm finish, farm manifests.
+    #[arg(long, value_name = "REF@sha256:…")]
+    pub(crate) plan: Option<String>,
+
+    /// Which part of the plan this machine builds, counted from 0, such as 2/4.
+    #[arg(long, value_name = "I/N", requires = "plan")]
+    pub(crate) shard: Option<String>,
+
+    /// For farm plan: how many machines build [default: `shards` of the configuration].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) shards: Option<u32>,
+
     /// Use what the store has, and no network.
     #[arg(long)]
     pub(crate) offline: bool,
@@ -249,6 +261,8 @@ pub(crate) enum Activity {
     Deploy,
     /// Make a pair of keys for signatures.
     Keygen,
+    /// Share a build among machines: farm plan, farm finish, farm manifests.
+    Farm,
     /// Say why a file is in an image, or which package would ship it.
     Why,
     /// Say what differs between two images or locks, with the changelogs between them.
@@ -289,6 +303,7 @@ impl Activity {
             Self::Push => Some(dmc_build::Activity::Push),
             Self::Deploy => Some(dmc_build::Activity::Deploy),
             Self::Keygen | Self::Why | Self::Diff | Self::Clean | Self::Check => None,
+            Self::Farm | Self::Keygen | Self::Why | Self::Diff | Self::Clean | Self::Check => None,
         }
     }
 }

@@ -13,6 +13,7 @@ mod deploy;
 mod diff;
 mod embedded;
 mod error;
+mod farm;
 mod folders;
 mod help;
 mod interrupt;
@@ -77,11 +78,15 @@ fn act(args: &Args, env: &Environment, bars: &Bars) -> Result<u8, CommandError> 
     }
     start_threads(settings.conf.jobs)?;
     match request::request(args, &settings)? {
+        Request::Farm(verb) => farm::answer(verb, args, settings, env, bars),
         Request::Keygen => keygen::answer(args, &settings, bars),
         Request::Clean => clean::answer(args, settings, bars),
         Request::Check => check::answer(args, settings, bars),
         Request::Why { template, path } => why::answer(args, settings, &template, &path, bars),
         Request::Diff { old, new } => diff::answer(args, settings, (&old, &new), bars),
+        Request::Tasks(activities) if args.plan.is_some() => {
+            farm::build(args, settings, &activities, env, bars)
+        }
         Request::Tasks(activities) => {
             let all = activities.contains(&Activity::Update);
             let mut templates = request::templates(args, &settings, all)?;

@@ -6,6 +6,7 @@ use crate::keys;
 use crate::lock;
 use crate::progress::Bars;
 use crate::{audit, deploy, push, update, verify};
+use crate::{audit, farm, push, update, verify};
 use dmc_build::{
     BuildError, ExtensionCost, ExtensionCosts, ImageSummary, Outcome, ReleaseLine, Step,
     TestResult, Watch,
@@ -143,6 +144,7 @@ impl Report {
             Outcome::Audited(report) => self.audited(step, report),
             Outcome::Chosen(images) => lock::chosen(step, images),
             Outcome::Lock { update, written } => lock::told(self, update, *written),
+            Outcome::Delivered(delivered) => farm::delivered(self, step, delivered, took),
             Outcome::Pushed(pushed) => push::told(self, step, pushed, took),
             Outcome::Deployed(deployed) => deploy::told(self, step, deployed, took),
             Outcome::Undeployed(gone) => deploy::deleted(self, step, gone),

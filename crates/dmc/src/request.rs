@@ -25,6 +25,8 @@ pub(crate) enum Request {
         /// What names the new side.
         new: String,
     },
+    /// Machines share a build.
+    Farm(FarmVerb),
     /// A pair of keys is made.
     Keygen,
     /// Store and layout are thinned out.
@@ -33,13 +35,37 @@ pub(crate) enum Request {
     Check,
 }
 
+/// What is done with a farm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FarmVerb {
+    /// A plan is made.
+    Plan,
+    /// A set is checked, signed and named.
+    Finish,
+    /// The objects of a cluster are printed.
+    Manifests,
+}
+
+impl FarmVerb {
+    fn of(words: &[&str]) -> Result<Self, CommandError> {
+        match words {
+            ["plan"] => Ok(Self::Plan),
+            ["finish"] => Ok(Self::Finish),
+            ["manifests"] => Ok(Self::Manifests),
+            _ => Err(CommandError::usage("farm asks for what is to be done")
+                .hint("dmc farm plan -g base; dmc farm finish --plan REF; dmc farm manifests")),
+        }
+    }
+}
+
 /// Works out the activities from `-a` and from the words, and what the words add to them.
 pub(crate) fn request(args: &Args, settings: &Settings) -> Result<Request, CommandError> {
     let mut activities: Vec<Activity> = args.activities.clone();
     let mut words = args.words.iter();
-    // These two take the words that follow them.
-    let asks =
-        |all: &[Activity]| all.iter().any(|one| [Activity::Why, Activity::Diff].contains(one));
+    // These take the words that follow them.
+    let asks = |all: &[Activity]| {
+        all.iter().any(|one| [Activity::Why, Activity::Diff, Activity::Farm].contains(one))
+    };
     while !asks(&activities)
         && let Some(word) = words.next()
     {
@@ -54,6 +80,10 @@ pub(crate) fn request(args: &Args, settings: &Settings) -> Result<Request, Comma
             _ => Err(CommandError::usage("diff asks for two images or locks")
                 .hint("dmc diff nginx:1.26.3 nginx:latest")),
         };
+    }
+    if activities.contains(&Activity::Farm) {
+        let words: Vec<&str> = words.map(String::as_str).collect();
+        return FarmVerb::of(&words).map(Request::Farm);
     }
     if let Some(care) = care(args, &activities)? {
         return Ok(care);

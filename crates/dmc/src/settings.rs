@@ -94,7 +94,9 @@ pub(crate) fn settings(args: &Args, env: &Environment) -> Result<Settings, Comma
     conf.deploy.context = args.context.clone().or(conf.deploy.context);
     conf.deploy.namespace = args.namespace.clone().or(conf.deploy.namespace);
     let lock_file = args.lock.clone().unwrap_or_else(|| Utf8PathBuf::from("dmc.lock"));
-    let locked = if args.locked { Some(Arc::new(lock(&lock_file)?)) } else { None };
+    // The lock of a plan is in the registry.
+    let locked =
+        if args.locked && args.plan.is_none() { Some(Arc::new(lock(&lock_file)?)) } else { None };
     if let (Some(lock), None) = (&locked, &args.dist) {
         conf.dist.clone_from(&lock.dist);
     }
@@ -136,6 +138,7 @@ pub(crate) fn settings(args: &Args, env: &Environment) -> Result<Settings, Comma
         accept_keys: args.accept_key.iter().cloned().collect(),
         auth_files: auth_files(args, env)?,
         audit: audit(args, &conf)?,
+        cache: None,
         passwords: Arc::new(Asked::new(env.password.clone())),
         floors,
         snapshot,
@@ -337,5 +340,6 @@ pub(crate) fn extras(args: &Args, settings: &Settings, env: &Environment) -> Ext
         tag: args.tag.clone(),
         with_data: args.with_data,
     };
-    Extras { engine, relay, repository: args.repository.clone(), deploy, conf }
+    let repository = args.repository.clone();
+    Extras { engine, relay, repository, deploy, conf, shard: None }
 }

@@ -194,7 +194,7 @@ impl Archive {
 }
 
 impl AcceptedRelease {
-    fn is_for(&self, arch: Arch) -> bool {
+    pub(super) fn is_for(&self, arch: Arch) -> bool {
         self.archs.as_ref().is_none_or(|archs| archs.contains(&arch))
     }
 

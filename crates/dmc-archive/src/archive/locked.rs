@@ -120,6 +120,22 @@ impl Archive {
         Err(first.unwrap_or_else(|| self.no_address(&deb.origin)))
     }
 
+    /// Fetches a .deb into the store, from the first address that has it.
+    pub(super) async fn fetch_locked(
+        &self,
+        arch: Arch,
+        deb: &LockedDeb,
+    ) -> Result<Sha256, ArchiveError> {
+        let mut first = None;
+        for pocket in self.addresses(arch, &deb.origin) {
+            match self.fetch_present_deb(&deb.candidate(&pocket)).await {
+                Err(error @ ArchiveError::Fetch(_)) => first = first.or(Some(error)),
+                other => return other,
+            }
+        }
+        Err(first.unwrap_or_else(|| self.no_address(&deb.origin)))
+    }
+
     /// Where an archive may be read, best first, and last where its past is kept.
     fn addresses(&self, arch: Arch, origin: &Origin) -> Vec<Arc<Pocket>> {
         let spec = &self.spec;

@@ -11,10 +11,12 @@ mod locked;
 mod packages;
 mod patches;
 mod releases;
+mod shared;
 mod unsigned;
 
 pub use keys::{KeyInUse, Signs};
 pub use locked::{LockedDeb, Origin};
+pub use shared::StoredFile;
 pub use unsigned::Unsigned;
 
 use crate::error::ArchiveError;

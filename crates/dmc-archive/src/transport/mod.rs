@@ -5,7 +5,8 @@
 //! Broken downloads are resumed by `Range` (RFC 9110, section 14), in later runs too. What can pass
 //! (time-outs, resets, 5xx, 429) is tried again with growing pauses; a host that asks to wait
 //! (`Retry-After`, RFC 9110, section 10.2.3) is left alone by all requests. A mirror that is taking
-//! in an update is given the same patience for files that are not there, or not these, yet.
+//! in an update is given the same patience for files that are not there, or not these, yet. A cache
+//! that machines share may be asked first ([`Nearby`]).
 //!
 //! Four connections a host by default; a host name is looked up once a run; proxies come from the
 //! environment. The HTTP client is made when it is first needed, and the system's certificates
@@ -14,6 +15,7 @@
 mod error;
 mod file;
 mod http;
+mod nearby;
 mod part;
 mod peer;
 mod resolve;
@@ -22,6 +24,7 @@ mod sink;
 mod speed;
 
 pub use error::{FetchCause, FetchError};
+pub use nearby::Nearby;
 
 pub(crate) use error::shown;
 pub(crate) use http::Validator;
@@ -60,6 +63,8 @@ pub struct TransportOptions {
     pub longest_wait: Duration,
     /// Redirects that are followed.
     pub redirects: usize,
+    /// A cache that is asked before a mirror.
+    pub nearby: Option<Arc<dyn Nearby>>,
 }
 
 /// Whether a run may use the network.
@@ -83,6 +88,7 @@ impl Default for TransportOptions {
             longest_pause: Duration::from_secs(20),
             longest_wait: Duration::from_mins(2),
             redirects: 5,
+            nearby: None,
         }
     }
 }
@@ -104,6 +110,7 @@ struct Shared {
     next: AtomicU64,
     requests: AtomicU64,
     received: AtomicU64,
+    nearby: AtomicU64,
 }
 
 /// What a transport has done so far.
@@ -113,6 +120,8 @@ pub struct Traffic {
     pub requests: u64,
     /// Bytes of bodies that arrived, over the network or from local archives.
     pub received: u64,
+    /// Bytes of files that the cache had.
+    pub nearby: u64,
 }
 
 /// One file that a signed index names.
@@ -144,6 +153,7 @@ impl Transport {
                 next: AtomicU64::new(0),
                 requests: AtomicU64::new(0),
                 received: AtomicU64::new(0),
+                nearby: AtomicU64::new(0),
             }),
         }
     }
@@ -153,6 +163,7 @@ impl Transport {
         Traffic {
             requests: self.shared.requests.load(Ordering::Relaxed),
             received: self.shared.received.load(Ordering::Relaxed),
+            nearby: self.shared.nearby.load(Ordering::Relaxed),
         }
     }
 
@@ -208,7 +219,9 @@ impl Transport {
             return Ok(*digest);
         }
         let mut sink = Sink::part(part, wanted);
-        self.fill(&wanted.url, &mut sink, Some(wanted.size)).await?;
+        if !nearby::fill(&self.shared, wanted, &mut sink).await {
+            self.fill(&wanted.url, &mut sink, Some(wanted.size)).await?;
+        }
         if !sink.is_of_one_piece() && sink.verify().is_err() {
             // The first piece, perhaps left by an earlier run, was of another file.
             sink.restart().map_err(failed)?;

@@ -10,6 +10,7 @@
 )]
 
 mod indices;
+mod nearby;
 mod packages;
 mod past;
 mod patches;

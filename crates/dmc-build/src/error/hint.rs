@@ -45,6 +45,7 @@ impl BuildError {
             ),
             Self::Unsolvable { why, .. } => Some(why.hint().to_owned()),
             Self::Push(error) => error.hint(),
+            Self::Farm(error) => error.hint(),
             Self::Signing(error) => error.hint(),
             Self::Small(error) => error.hint(),
             Self::Layout(error) => Some(error.hint().to_owned()),

@@ -93,6 +93,12 @@ impl Workshop {
         Ok(lock)
     }
 
+    /// A lock of these images alone.
+    pub(crate) async fn lock_of(&self, images: &[LockedImages]) -> Result<Lock, BuildError> {
+        let fresh = self.empty_lock().await?;
+        self.join(None, fresh, images)
+    }
+
     /// Puts images into the file of the lock, whose other images stay.
     pub(crate) async fn write_lock(
         &self,

@@ -24,7 +24,7 @@ use crate::error::BuildError;
 use crate::inputs::{OUTPUT, template_digest};
 use crate::known::Releases;
 use crate::workshop::Workshop;
-use dmc_archive::{ArchiveError, Candidate, Packages};
+use dmc_archive::{ArchiveError, Candidate, LockedDeb, Packages};
 use dmc_lock::{Lock, LockedPackage, LockedTemplate, PackageKey};
 use dmc_template::Template;
 use dmc_types::{Arch, PackageName, Sha256, TemplateName};
@@ -57,6 +57,12 @@ impl Workshop {
         let rows = self.held(lock, template, arch)?;
         let debs = rows::debs(&self.settings, lock, arch, rows).map_err(|why| self.drift(why))?;
         Ok(Arc::new(self.archive.locked(arch, &debs).await?))
+    }
+
+    /// All packages of a lock on an architecture, as they can be fetched.
+    pub(crate) fn debs_of(&self, lock: &Lock, arch: Arch) -> Result<Vec<LockedDeb>, BuildError> {
+        let rows = lock.packages.get(&arch).into_iter().flatten().collect();
+        rows::debs(&self.settings, lock, arch, rows).map_err(|why| self.drift(why))
     }
 
     /// One package of a lock alone, fetched where the store does not have it; none where the lock

@@ -17,4 +17,4 @@ pub use error::PromoteError;
 pub use live::{How, Live, Past};
 #[expect(unused_imports, reason = "for verify and deploy")]
 pub(crate) use read::{accept_live, live, live_tag};
-pub(crate) use tags::{check_host, tags};
+pub(crate) use tags::{check_host, check_private, is_private, tags};

@@ -63,7 +63,7 @@ impl Workshop {
     }
 
     /// How the templates that a template is made of stand to commits.
-    fn worktree(&self, template: &TemplateName) -> Worktree {
+    pub(crate) fn worktree(&self, template: &TemplateName) -> Worktree {
         match self.settings.catalog.get(template.as_str()) {
             Ok(template) => Worktree::of(template.origins().iter().map(Utf8Path::new)),
             Err(_broken) => Worktree::None,
@@ -124,12 +124,21 @@ pub(crate) fn check_host(
     index: &Descriptor,
 ) -> Result<(), BuildError> {
     let document: Index = layout.read_document(index)?;
+    check_private(workshop, template, is_private(&document.annotations))
+}
+
+/// The same for an image that has private files, or may have.
+pub(crate) fn check_private(
+    workshop: &Workshop,
+    template: &TemplateName,
+    private: bool,
+) -> Result<(), BuildError> {
     let conf = &workshop.settings.conf;
     let Some(host) = conf.host.as_deref().and_then(|host| host.split('/').next()) else {
         return Ok(());
     };
     let listed = conf.private_hosts.iter().any(|listed| listed.eq_ignore_ascii_case(host));
-    if listed || !(is_private(&document.annotations) || workshop.is_private(template)) {
+    if listed || !(private || workshop.is_private(template)) {
         return Ok(());
     }
     let (template, host) = (template.clone(), host.to_owned());

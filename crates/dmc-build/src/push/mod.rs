@@ -50,6 +50,29 @@ pub struct Blobs {
     pub bytes: u64,
 }
 
+impl Blobs {
+    /// Counts one of this size.
+    pub(crate) fn count(&mut self, placed: Placed, size: u64) {
+        match placed {
+            Placed::There => self.there += 1,
+            Placed::Mounted => self.mounted += 1,
+            Placed::Sent => {
+                self.sent += 1;
+                self.bytes += size;
+            }
+        }
+    }
+}
+
+impl std::ops::AddAssign for Blobs {
+    fn add_assign(&mut self, more: Self) {
+        self.there += more.there;
+        self.mounted += more.mounted;
+        self.sent += more.sent;
+        self.bytes += more.bytes;
+    }
+}
+
 impl Workshop {
     /// The client of registries.
     ///
@@ -103,23 +126,34 @@ impl Workshop {
         index: &Descriptor,
     ) -> Result<Blobs, BuildError> {
         let document: Index = layout.read_document(index)?;
+        let blobs = self.push_manifests(repository, layout, &document.manifests).await?;
+        self.push_document(repository, layout, index).await?;
+        for subject in document.manifests.iter().chain([index]) {
+            self.push_artifacts(repository, layout, subject).await?;
+        }
+        Ok(blobs)
+    }
+
+    /// Pushes manifests and all that they name, by digest.
+    pub(crate) async fn push_manifests(
+        &self,
+        repository: &Repository,
+        layout: &Layout,
+        manifests: &[Descriptor],
+    ) -> Result<Blobs, BuildError> {
         let mut wanted: BTreeMap<Sha256, Descriptor> = BTreeMap::new();
-        for manifest in &document.manifests {
+        for manifest in manifests {
             let manifest: Manifest = layout.read_document(manifest)?;
             let blobs = manifest.layers.into_iter().chain([manifest.config]);
             wanted.extend(blobs.map(|blob| (blob.digest, blob)));
         }
         let blobs = self.push_blobs(repository, layout, wanted.into_values().collect()).await?;
         let mut seen = BTreeSet::new();
-        let manifests = document.manifests.iter().filter(|one| seen.insert(one.digest));
+        let manifests = manifests.iter().filter(|one| seen.insert(one.digest));
         stream::iter(manifests.map(|one| self.push_document(repository, layout, one)))
             .buffered(SIDE_BY_SIDE)
             .try_collect::<()>()
             .await?;
-        self.push_document(repository, layout, index).await?;
-        for subject in document.manifests.iter().chain([index]) {
-            self.push_artifacts(repository, layout, subject).await?;
-        }
         Ok(blobs)
     }
 
@@ -138,20 +172,13 @@ impl Workshop {
         let placed: Vec<_> = stream::iter(placed).buffered(SIDE_BY_SIDE).try_collect().await?;
         let mut blobs = Blobs::default();
         for (placed, size) in placed {
-            match placed {
-                Placed::There => blobs.there += 1,
-                Placed::Mounted => blobs.mounted += 1,
-                Placed::Sent => {
-                    blobs.sent += 1;
-                    blobs.bytes += size;
-                }
-            }
+            blobs.count(placed, size);
         }
         Ok(blobs)
     }
 
     /// A manifest or index by its digest, unless it is there.
-    async fn push_document(
+    pub(crate) async fn push_document(
         &self,
         repository: &Repository,
         layout: &Layout,
@@ -167,7 +194,7 @@ impl Workshop {
     }
 
     /// The documents of the layout about a manifest or index.
-    async fn push_artifacts(
+    pub(crate) async fn push_artifacts(
         &self,
         repository: &Repository,
         layout: &Layout,

@@ -101,6 +101,7 @@ impl Stage {
             accept_keys: BTreeSet::new(),
             auth_files: Vec::new(),
             audit: dmc_build::audit::AuditSettings::default(),
+            cache: None,
             passwords: Arc::new(Password("pw")),
             floors: Vec::new(),
             snapshot: None,

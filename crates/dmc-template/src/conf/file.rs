@@ -3,6 +3,7 @@
 use super::audit::AuditFile;
 use super::dated::Least;
 use super::deploy::ClusterFile;
+use super::farm::FarmFile;
 use super::promotion::PromotionFile;
 use super::registry::RegistryConf;
 use super::signing::SigningFile;
@@ -36,6 +37,7 @@ pub(super) struct ConfFile {
     audit: AuditFile,
     deploy: ClusterFile,
     signing: SigningFile,
+    farm: FarmFile,
     registry: BTreeMap<String, RegistryConf>,
     vendor: BTreeMap<String, VendorFile>,
     archive: Vec<ThirdParty>,
@@ -96,6 +98,7 @@ impl ConfFile {
         self.audit.join(later.audit);
         self.deploy.join(later.deploy);
         self.signing.join(later.signing);
+        self.farm.join(later.farm);
         for (host, registry) in later.registry {
             self.registry.entry(host).or_default().join(registry);
         }
@@ -145,6 +148,7 @@ impl ConfFile {
             audit: self.audit.check()?,
             deploy: self.deploy.check()?,
             signing: self.signing.check(),
+            farm: self.farm.check()?,
             registries: self.registry,
             vendors: vendors.collect::<Result<_, ConfError>>()?,
             archives: self.archive,
