@@ -302,7 +302,6 @@ impl Activity {
             Self::Load => Some(dmc_build::Activity::Load),
             Self::Push => Some(dmc_build::Activity::Push),
             Self::Deploy => Some(dmc_build::Activity::Deploy),
-            Self::Keygen | Self::Why | Self::Diff | Self::Clean | Self::Check => None,
             Self::Farm | Self::Keygen | Self::Why | Self::Diff | Self::Clean | Self::Check => None,
         }
     }

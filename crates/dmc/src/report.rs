@@ -5,8 +5,7 @@ use crate::error::{CommandError, FAILED, USAGE};
 use crate::keys;
 use crate::lock;
 use crate::progress::Bars;
-use crate::{audit, deploy, push, update, verify};
-use crate::{audit, farm, push, update, verify};
+use crate::{audit, deploy, farm, push, update, verify};
 use dmc_build::{
     BuildError, ExtensionCost, ExtensionCosts, ImageSummary, Outcome, ReleaseLine, Step,
     TestResult, Watch,
