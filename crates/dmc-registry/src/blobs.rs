@@ -181,21 +181,21 @@ impl Registry {
 
     async fn send_all(&self, what: &str, job: &Job<'_>) -> Result<Placed, RegistryError> {
         let (mut pauses, mut attempts) = (pauses(self.options()), 0);
-        let mut upload = Upload::default();
+        let (mut upload, mut furthest) = (Upload::default(), 0);
         loop {
             attempts += 1;
-            let before = upload.offset;
             let cause = match self.send_on(job, &mut upload).await {
                 Ok(placed) => return Ok(placed),
                 Err(cause) => cause,
             };
-            if upload.offset > before {
-                pauses = crate::pace::pauses(self.options());
-            }
             let pause = pauses.next();
             self.pause(job.repository, what, attempts, cause, pause).await?;
             self.progress().restarted(job.id);
             upload = self.found_again(job, upload).await;
+            if upload.offset > furthest {
+                furthest = upload.offset;
+                pauses = crate::pace::pauses(self.options());
+            }
             self.progress().advanced(job.id, upload.offset);
         }
     }

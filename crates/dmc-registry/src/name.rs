@@ -38,7 +38,9 @@ impl Host {
     /// Without the port.
     pub(crate) fn name(&self) -> &str {
         match self.0.rsplit_once(':') {
-            Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
+            Some((name, port)) if !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) => {
+                name
+            }
             _ => &self.0,
         }
     }

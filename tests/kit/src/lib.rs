@@ -5,6 +5,7 @@
 //! - [`SigningKey`] and [`clear_sign`] make keys and `InRelease` signatures.
 //! - [`FakeSuite`] and [`FakeArchive`] make a signed repository, [`Server`] serves it on loopback
 //!   and misbehaves on demand; [`Proxy`] and [`TlsFront`] stand before it.
+//! - [`FakeRegistry`] takes images and misbehaves on demand.
 //! - [`disk`] and [`clock`] make a program's disk full or its clock wrong.
 //! - [`fixtures`] holds a small Debian in which nginx can be built.
 //!
@@ -45,6 +46,7 @@ mod elf;
 pub mod fixtures;
 mod front;
 mod key;
+mod registry;
 mod server;
 
 pub use archive::{FakeArchive, FakeSuite, Hashes};
@@ -52,6 +54,9 @@ pub use deb::{Compression, DebBuilder, Member, MemberKind};
 pub use elf::{ElfBuilder, HashStyle, NO_DEFAULT_LIB, loader};
 pub use front::{AUTHORITY, Proxy, TlsFront};
 pub use key::{KEY_CREATED, SigningKey, clear_sign, clear_sign_sha1};
+pub use registry::{
+    Door, FakeRegistry, RegistryFault, RegistryKind, RegistryRequest, registry_error,
+};
 pub use server::{Fault, Request, Server};
 
 use dmc_types::UnixTime;
