@@ -75,7 +75,10 @@ impl Workplace {
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
         command.current_dir(&self.root).env("HOME", self.root.join("home"));
-        for name in ["XDG_CACHE_HOME", "XDG_CONFIG_HOME", "SOURCE_DATE_EPOCH"] {
+        for name in ["XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR", "SOURCE_DATE_EPOCH"] {
+            command.env_remove(name);
+        }
+        for name in ["REGISTRY_AUTH_FILE", "DOCKER_CONFIG"] {
             command.env_remove(name);
         }
         for name in ["DMC_OUT", "LOG_level", "LOG_dir", "OUT_level"] {

@@ -3,9 +3,16 @@
 use crate::http::{free_port, get};
 use crate::process::{Background, tool};
 use std::fs::{self, File};
+use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-/// A registry without credentials that lives as long as this value.
+/// The name and the password `word` of whoever may use a guarded registry (htpasswd -nbB).
+const USER: &str = "user:$2y$05$8kYbMO.REl/bdtGqYkAYo.LJEvsEzb4Ed4mSeUoc4W5qiiHskAFcS\n";
+
+/// The test kit's certificate for loopback, its key, and the authority that vouches for it.
+const TLS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../kit/src/tls");
+
+/// A registry that lives as long as this value.
 #[derive(Debug)]
 pub struct Registry {
     port: u16,
@@ -36,24 +43,63 @@ impl Answer {
 }
 
 impl Registry {
-    /// Starts it with nothing in it, and waits until it answers.
+    /// Starts one without TLS and credentials.
     #[track_caller]
     pub fn start() -> Self {
+        let registry = Self::with("", "");
+        assert_eq!(get(registry.port, "/v2/").status, 200);
+        registry
+    }
+
+    /// Starts one behind TLS that lets in `user` with the password `word` alone.
+    #[track_caller]
+    pub fn guarded() -> Self {
+        let tls = format!(", tls: {{certificate: {TLS}/server.pem, key: {TLS}/server.key}}");
+        let registry = Self::with(&tls, "auth: {htpasswd: {realm: test, path: PASSWORDS}}\n");
+        // What it says to a request without TLS.
+        assert_eq!(get(registry.port, "/v2/").status, 400);
+        registry
+    }
+
+    /// Starts it with nothing in it.
+    #[track_caller]
+    fn with(http: &str, auth: &str) -> Self {
         let folder = TempDir::with_prefix("dmc-e2e-registry-").unwrap();
         let port = free_port();
         let conf = folder.path().join("registry.yml");
         let data = folder.path().join("data");
+        let passwords = folder.path().join("passwords");
         let text = format!(
             "version: 0.1\nstorage: {{filesystem: {{rootdirectory: {}}}}}\n\
-             http: {{addr: '127.0.0.1:{port}'}}\n",
-            data.display()
+             http: {{addr: '127.0.0.1:{port}'{http}}}\n{}",
+            data.display(),
+            auth.replace("PASSWORDS", passwords.to_str().unwrap())
         );
         fs::write(&conf, text).unwrap();
+        fs::write(&passwords, USER).unwrap();
         let log = File::create(folder.path().join("log")).unwrap();
         let mut command = tool("docker-registry", "docker-registry");
         let process = Background::start(command.arg("serve").arg(conf), &log);
-        assert_eq!(get(port, "/v2/").status, 200);
         Self { port, _process: process, folder }
+    }
+
+    /// `127.0.0.1:PORT`.
+    pub fn host(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// The certificate of the authority that vouches for a guarded one.
+    pub fn authority(&self) -> PathBuf {
+        Path::new(TLS).join("authority.pem")
+    }
+
+    /// What podman writes when `user` logs in to it with this password.
+    pub fn auth_file(&self, password: &str) -> String {
+        let known = match password {
+            "word" => "dXNlcjp3b3Jk",
+            _ => "dXNlcjp3cm9uZw==",
+        };
+        format!(r#"{{"auths": {{"{}": {{"auth": "{known}"}}}}}}"#, self.host())
     }
 
     /// A reference to something in it, as skopeo takes it.

@@ -17,6 +17,7 @@ mod forms;
 mod golden;
 mod layer;
 mod locked;
+mod pushing;
 mod refused;
 mod same;
 mod small;

@@ -349,7 +349,8 @@ fn assert_whole(store: &Utf8Path, out: &Utf8Path) {
     if out.join("index.json").exists() {
         for descriptor in json(&out.join("index.json"))["manifests"].as_array().unwrap() {
             let index = json(&blob(out, &descriptor["digest"]));
-            for manifest in index["manifests"].as_array().unwrap() {
+            // An artifact has none.
+            for manifest in index["manifests"].as_array().into_iter().flatten() {
                 let manifest = json(&blob(out, &manifest["digest"]));
                 assert!(blob(out, &manifest["config"]["digest"]).is_file());
                 assert!(blob(out, &manifest["layers"][0]["digest"]).is_file());

@@ -124,3 +124,16 @@ async fn other_bytes_than_were_asked_for_are_an_error() {
     let error = client.blob(&repository, &none, 100).await.unwrap_err();
     assert!(told(&error).ends_with("it is not there"), "{}", told(&error));
 }
+
+#[tokio::test]
+async fn a_damaged_file_does_not_become_a_blob() {
+    let (registry, client) = (FakeRegistry::open(), client());
+    let nginx = repository(&registry, "nginx");
+    let error = client.put_blob(&nginx, &blob(), Source::Bytes(b"0123456789abcdeX")).await;
+    let error = error.unwrap_err();
+    assert!(told(&error).contains("did not receive what was announced: 400 DIGEST_INVALID"));
+    assert!(error.hint().unwrap().contains("dmc check"));
+    let error = client.put_blob(&nginx, &blob(), Source::Bytes(b"0123")).await.unwrap_err();
+    assert!(told(&error).contains("after 4 of 16 bytes"), "{}", told(&error));
+    assert_eq!(registry.blob(&blob().digest.to_string()), None);
+}

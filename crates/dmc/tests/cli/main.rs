@@ -18,6 +18,7 @@ mod locking;
 mod machine;
 mod messages;
 mod nightly;
+mod pushing;
 mod same;
 mod stage;
 mod testing;

@@ -20,6 +20,7 @@ mod lazy;
 mod listing;
 mod mariadb;
 mod php;
+mod pushing;
 mod reproducible;
 mod rules;
 mod small;
