@@ -64,7 +64,7 @@ pub use inputs::{Input, OUTPUT, template_digest};
 pub use load::Engine;
 pub use lock::{Drift, LockFailure, LockUpdate, LockedImages, floors, read_lock};
 pub use plan::{Activity, NoTask, Plan, Selection, Step};
-pub use promote::{How, Live, Past, PromoteError};
+pub use promote::{How, Live, Past, PromoteError, Promoted, Restarted};
 pub use push::{Blobs, PushError, Pushed};
 pub use record::{FileRecord, ImageRecord, PackageRecord};
 pub use run::{Extras, Outcome, ReleaseLine, Tool, Watch, run};

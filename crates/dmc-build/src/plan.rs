@@ -26,6 +26,12 @@ pub enum Activity {
     Load,
     /// Bring images to the registry.
     Push,
+    /// Test images and make them the live ones.
+    Promote,
+    /// Make what was live before the live image again.
+    Rollback,
+    /// Let what runs here run the live image.
+    Restart,
     /// Bring images into a cluster.
     Deploy,
     /// Take out of a cluster what was brought there.
@@ -65,6 +71,12 @@ pub enum Step {
     Load(TemplateName, Arch),
     /// Bring a template's images to the registry, tags last.
     Push(TemplateName),
+    /// Test a template's image on this architecture and make it the live one.
+    Promote(TemplateName, Arch),
+    /// Make what was live before the live image again.
+    Rollback(TemplateName),
+    /// Let the container of a template on this machine run the live image.
+    Restart(TemplateName, Arch),
     /// Bring a template's image into the cluster and wait until it runs.
     Deploy(TemplateName),
     /// Delete what was deployed of a template.
@@ -91,6 +103,9 @@ impl Step {
             Self::Test(..) => Activity::Test,
             Self::Load(..) => Activity::Load,
             Self::Push(_) => Activity::Push,
+            Self::Promote(..) => Activity::Promote,
+            Self::Rollback(_) => Activity::Rollback,
+            Self::Restart(..) => Activity::Restart,
             Self::Deploy(_) => Activity::Deploy,
             Self::Undeploy(_) => Activity::Undeploy,
             Self::Deliver => Activity::Deliver,
@@ -111,6 +126,9 @@ impl Step {
             | Self::Test(name, _)
             | Self::Load(name, _)
             | Self::Push(name)
+            | Self::Promote(name, _)
+            | Self::Restart(name, _)
+            | Self::Rollback(name)
             | Self::Deploy(name)
             | Self::Undeploy(name) => Some(name),
             Self::Prepare
@@ -130,7 +148,9 @@ impl Step {
             | Self::Image(_, arch)
             | Self::Verify(_, arch)
             | Self::Test(_, arch)
-            | Self::Load(_, arch) => Some(*arch),
+            | Self::Load(_, arch)
+            | Self::Promote(_, arch)
+            | Self::Restart(_, arch) => Some(*arch),
             Self::Prepare
             | Self::Keys
             | Self::Tools
@@ -138,6 +158,7 @@ impl Step {
             | Self::Audit(_)
             | Self::Index(_)
             | Self::Push(_)
+            | Self::Rollback(_)
             | Self::Deploy(_)
             | Self::Undeploy(_)
             | Self::Choose(_)
@@ -162,6 +183,9 @@ impl Step {
             Self::Test(..) => "run the template's tests against the image",
             Self::Load(..) => "put the image into the container engine",
             Self::Push(_) => "bring images and tags to the registry",
+            Self::Promote(..) => "test the image, make it the live one",
+            Self::Rollback(_) => "make the live image what it was before",
+            Self::Restart(..) => "let the container here run the live image",
             Self::Deploy(_) => "bring the live image into the cluster",
             Self::Undeploy(_) => "delete what was deployed",
             Self::Deliver => "push the shard's images by digest, and report them",
@@ -183,6 +207,9 @@ impl fmt::Display for Activity {
             Self::Test => "test",
             Self::Load => "load",
             Self::Push => "push",
+            Self::Promote => "promote",
+            Self::Rollback => "rollback",
+            Self::Restart => "restart",
             Self::Deploy => "deploy",
             Self::Undeploy => "delete",
             Self::Deliver => "deliver",
@@ -297,6 +324,16 @@ impl Plan {
         }
         if does(Activity::Push) {
             steps.extend(templates.iter().cloned().map(Step::Push));
+        }
+        if does(Activity::Promote) {
+            let arch = archs.iter().find(|arch| **arch == host).or(archs.first()).unwrap_or(&host);
+            steps.extend(templates.iter().map(|it| Step::Promote(it.clone(), *arch)));
+        }
+        if does(Activity::Rollback) {
+            steps.extend(templates.iter().cloned().map(Step::Rollback));
+        }
+        if does(Activity::Restart) {
+            steps.extend(templates.iter().map(|it| Step::Restart(it.clone(), host)));
         }
         if does(Activity::Deploy) {
             steps.extend(templates.iter().cloned().map(Step::Deploy));

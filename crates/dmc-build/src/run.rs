@@ -10,6 +10,7 @@ use crate::load::{self, Engine};
 use crate::lock::{LockFailure, LockUpdate, LockedImages};
 use crate::naming;
 use crate::plan::{Plan, Step};
+use crate::promote::{self, Promoted, Restarted, Trial};
 use crate::push::Pushed;
 use crate::test::{self, TestResult};
 use crate::workshop::{Named, Workshop};
@@ -69,6 +70,10 @@ pub enum Outcome {
     Loaded(Vec<String>),
     /// The registry has the image.
     Pushed(Box<Pushed>),
+    /// The live image is another, or the same again.
+    Promoted(Box<Promoted>),
+    /// What runs here is the live image, or nothing does.
+    Restarted(Restarted),
     /// The image runs in the cluster, or is shown as it would.
     Deployed(Box<Deployed>),
     /// The cluster does not have it any more.
@@ -264,13 +269,29 @@ impl Run<'_> {
                 });
                 checks.chain([Step::Index(template.clone())]).collect()
             }
-            Step::Deploy(template) => vec![Step::Push(template.clone())],
+            Step::Promote(template, _) => {
+                let checks = archs.into_iter().flat_map(|arch| {
+                    [Step::Verify(template.clone(), arch), Step::Test(template.clone(), arch)]
+                });
+                let made = [Step::Index(template.clone()), Step::Push(template.clone())];
+                checks.chain(made).collect()
+            }
+            Step::Restart(template, _) => {
+                let moved = archs.into_iter().map(|arch| Step::Promote(template.clone(), arch));
+                moved.chain([Step::Rollback(template.clone())]).collect()
+            }
+            // What does not become the live image is not deployed either.
+            Step::Deploy(template) => {
+                let host = archs.into_iter().map(|arch| Step::Promote(template.clone(), arch));
+                host.chain([Step::Push(template.clone())]).collect()
+            }
             Step::Deliver => self.shard_images().unwrap_or_default(),
             // What of the templates did not fail is locked.
             Step::Undeploy(_)
             | Step::Prepare
             | Step::Indices(_)
             | Step::Tools
+            | Step::Rollback(_)
             | Step::WriteLock
             | Step::CompareLock => Vec::new(),
         };
@@ -294,6 +315,16 @@ impl Run<'_> {
             Step::Load(template, arch) => self.load(template, *arch),
             Step::Push(template) => {
                 Ok(Outcome::Pushed(Box::new(self.workshop.push(template).await?)))
+            }
+            Step::Promote(template, arch) => self.promote(step, template, *arch).await,
+            Step::Restart(template, arch) => {
+                let engine = self.engine()?;
+                let restarted = promote::restart(self.workshop, template, *arch, engine).await?;
+                Ok(Outcome::Restarted(restarted))
+            }
+            Step::Rollback(template) => {
+                let back = promote::rollback(self.workshop, template).await?;
+                Ok(Outcome::Promoted(Box::new(back)))
             }
             Step::Deploy(template) => {
                 let tell = |state: &str| self.watch.further(step, state);
@@ -453,6 +484,21 @@ impl Run<'_> {
         let job = test::Job::new(self.workshop, template, arch, engine, relay)?;
         let held = job.run(|result| self.watch.tested(step, result)).await?;
         Ok(Outcome::Tested(held))
+    }
+
+    async fn promote(
+        &self,
+        step: &Step,
+        template: &TemplateName,
+        arch: Arch,
+    ) -> Result<Outcome, BuildError> {
+        let trial = || {
+            let (engine, relay) = (self.engine()?, self.extras.relay.clone());
+            Ok(Trial { arch, engine, relay })
+        };
+        let tell = |result: &TestResult| self.watch.tested(step, result);
+        let promoted = promote::promote(self.workshop, template, trial, tell).await?;
+        Ok(Outcome::Promoted(Box::new(promoted)))
     }
 
     fn load(&self, template: &TemplateName, arch: Arch) -> Result<Outcome, BuildError> {

@@ -7,6 +7,7 @@ use crate::accounts::Accounts;
 use crate::deploy::Deploy;
 use crate::extensions::RawExtensions;
 use crate::overlay::{ArchBytes, OverlayFile};
+use crate::run::Run;
 use crate::schema::{Package, TemplateFile};
 use crate::template::{RawImage, RawPlaced, SideFolder, TemplateTest};
 use crate::words::{ArchPath, Mode, OwnerText};
@@ -163,6 +164,7 @@ impl<'a> Family<'a> {
             users: accounts.users,
             groups: accounts.groups,
             deploy: Deploy::join(self)?,
+            run: Run::join(self)?,
             tests: self.tests(),
             with_tools: self.own.with_tools,
             digest_input: self.parts.iter().flat_map(|part| part.bytes.iter().copied()).collect(),

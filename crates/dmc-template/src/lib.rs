@@ -19,6 +19,7 @@ mod family;
 mod nearest;
 mod overlay;
 mod rules;
+mod run;
 mod schema;
 mod small;
 mod template;
@@ -35,8 +36,10 @@ pub use extensions::{ExtensionName, ExtensionPackage, ExtensionTable, Extensions
 pub use extensions::{SwitchPath, SwitchTable};
 pub use nearest::nearest;
 pub use rules::{RuleError, RuleFile, read_rules};
+pub use run::Run;
 pub use schema::SpareLinks;
 pub use schema::deploy::{Ask, Claim, DeployKind, DeployTable, Probe, ServicePort};
+pub use schema::run::RunTable;
 pub use schema::test::{
     Companion, ExecTest, FileTest, HttpTest, LogTest, RunTest, Scene, StartTest, StopTest,
 };
@@ -48,7 +51,7 @@ pub use template::{ArchTemplate, Group, ImageSettings, Owner, Piece, Placed, Tem
 pub use template::{SideFolder, TemplateTest, User};
 pub use text::TextError;
 pub use words::{
-    ArchGlob, ArchPath, ArchText, BuildMode, Exec, Gecos, LoginName, LoginPath, Mode, MountPath,
-    ObjectName, OwnerText, PackagePattern, Period, Port, Protocol, Quantity, Signal, Variable,
-    WordError,
+    ArchGlob, ArchPath, ArchText, BuildMode, EngineOption, Exec, Gecos, LoginName, LoginPath, Mode,
+    MountPath, ObjectName, OwnerText, PackagePattern, Period, Port, Protocol, Publish, Quantity,
+    Signal, Variable, Volume, WordError,
 };

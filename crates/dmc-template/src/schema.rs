@@ -19,9 +19,11 @@ use std::fmt;
 pub(crate) mod deploy;
 mod json;
 pub use json::{rule_schema, template_schema};
+pub(crate) mod run;
 pub(crate) mod test;
 
 use deploy::DeployTable;
+use run::RunTable;
 use test::Test;
 
 /// The whole of a `template.toml`.
@@ -139,6 +141,8 @@ pub struct TemplateFile {
 
     /// How it runs in a cluster; a template without it is none that runs there.
     pub deploy: Option<DeployTable>,
+    /// How a container of the image runs on this machine.
+    pub run: Option<RunTable>,
 
     /// What must hold of the running image.
     #[serde(default)]

@@ -3,6 +3,7 @@
 use crate::deploy::Deploy;
 use crate::extensions::{Extensions, RawExtensions};
 use crate::overlay::ArchBytes;
+use crate::run::Run;
 use crate::schema::{ConcatPart, SpareLinks};
 use crate::words::{ArchGlob, ArchPath, ArchText, BuildMode, OwnVersion, PackagePattern, Variable};
 use crate::{Exec, HealthCheck, MountedFile, Package, Port, Signal, TemplateError, Test};
@@ -42,6 +43,7 @@ pub struct Template {
     pub(crate) groups: Vec<Group>,
     pub(crate) image: RawImage,
     pub(crate) deploy: Option<Deploy>,
+    pub(crate) run: Option<Run>,
     pub(crate) tests: Vec<TemplateTest>,
     pub(crate) with_tools: bool,
     pub(crate) digest_input: Vec<u8>,
@@ -308,6 +310,11 @@ impl Template {
     /// How it runs in a cluster; none where it is not made for one.
     pub fn deploy(&self) -> Option<&Deploy> {
         self.deploy.as_ref()
+    }
+
+    /// How a container of it runs on this machine, where it says that.
+    pub fn run(&self) -> Option<&Run> {
+        self.run.as_ref()
     }
 
     /// What stands in front of `cmd` in a variant with tools: the entrypoint of other images.

@@ -407,6 +407,44 @@ word!(
 );
 
 word!(
+    /// A port of the machine and the one of a container that it leads to.
+    Publish,
+    "published port",
+    "[ADDRESS:]PORT:PORT, with `/tcp` or `/udp` at the end where that is to be said",
+    |text| {
+        let (text, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
+        let mut parts = text.rsplit(':');
+        let mut port = || parts.next().is_some_and(|port| port.parse().is_ok_and(|it: u16| it > 0));
+        let ports = port() && port();
+        let address = parts.next();
+        let legal = |text: &str| text.parse::<std::net::Ipv4Addr>().is_ok();
+        ports && ["tcp", "udp"].contains(&protocol)
+            && address.is_none_or(legal) && parts.next().is_none()
+    }
+);
+
+word!(
+    /// What a container keeps its data in: a volume by its name, or a folder of the machine.
+    Volume,
+    "volume",
+    "a name of letters, digits, `_`, `.` and `-`, or an absolute path without `:`",
+    |text| {
+        let name = text.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b));
+        let folder = ImagePath::parse(text).is_ok() && text != "/" && !text.contains(':');
+        name || folder
+    }
+);
+
+word!(
+    /// An option of a container engine.
+    EngineOption,
+    "option",
+    "`--` and a name, with `=` before its value",
+    |text| text.len() > 2 && text.starts_with("--") && !text.contains(char::is_control)
+);
+
+word!(
     /// An amount of something, as Kubernetes writes it.
     Quantity,
     "quantity",

@@ -230,7 +230,8 @@ pub(crate) struct Args {
     pub(crate) man: bool,
 
     /// Activities, as after -a: `dmc update`, `dmc create load -t nginx`. What follows `why` is a
-    /// template and a path: `dmc why nginx /usr/sbin/nginx`; what follows `diff` are two images or
+    /// template and a path: `dmc why nginx /usr/sbin/nginx`; what follows `upgrade` are templates:
+    /// `dmc upgrade nginx`; what follows `diff` are two images or
     /// locks: `dmc diff nginx:1.26.3 nginx:latest`.
     #[arg(value_name = "ACTIVITY")]
     pub(crate) words: Vec<String>,
@@ -257,6 +258,15 @@ pub(crate) enum Activity {
     Load,
     /// Bring images and tags to the registry.
     Push,
+    /// Test images where they are pushed or, without a registry, in the layout, and make them the
+    /// live ones if all tests hold.
+    Promote,
+    /// Make the image that was live before the live one again.
+    Rollback,
+    /// Let the container on this machine run the live image, by the template's [run].
+    Restart,
+    /// Create, push, promote, and restart what runs: dmc upgrade nginx.
+    Upgrade,
     /// Bring the live image into a Kubernetes cluster; --dry-run prints the objects.
     Deploy,
     /// Make a pair of keys for signatures.
@@ -271,6 +281,17 @@ pub(crate) enum Activity {
     Clean,
     /// Read store and layout again, and repair what is damaged; -l only looks.
     Check,
+}
+
+impl Args {
+    /// With what follows `upgrade` as templates: `dmc upgrade nginx,php`.
+    pub(crate) fn settled(mut self) -> Self {
+        if let Some(at) = self.words.iter().position(|word| word == "upgrade") {
+            let names = self.words.split_off(at + 1);
+            self.templates.extend(names.iter().flat_map(|it| it.split(',')).map(str::to_owned));
+        }
+        self
+    }
 }
 
 /// As the archive spells it, from however it is written.
@@ -301,8 +322,17 @@ impl Activity {
             Self::Test => Some(dmc_build::Activity::Test),
             Self::Load => Some(dmc_build::Activity::Load),
             Self::Push => Some(dmc_build::Activity::Push),
+            Self::Promote => Some(dmc_build::Activity::Promote),
+            Self::Rollback => Some(dmc_build::Activity::Rollback),
+            Self::Restart => Some(dmc_build::Activity::Restart),
             Self::Deploy => Some(dmc_build::Activity::Deploy),
-            Self::Farm | Self::Keygen | Self::Why | Self::Diff | Self::Clean | Self::Check => None,
+            Self::Farm
+            | Self::Keygen
+            | Self::Upgrade
+            | Self::Why
+            | Self::Diff
+            | Self::Clean
+            | Self::Check => None,
         }
     }
 }

@@ -24,6 +24,7 @@ mod lock;
 mod logging;
 mod password;
 mod progress;
+mod promote;
 mod push;
 mod relay;
 mod report;
@@ -49,7 +50,7 @@ fn main() -> ExitCode {
     let env = Environment::read();
     let matches = help::command().get_matches();
     let args = match Args::from_arg_matches(&matches) {
-        Ok(args) => args,
+        Ok(args) => args.settled(),
         Err(error) => error.exit(),
     };
     if let Some(port) = args.relay {
@@ -101,6 +102,9 @@ fn act(args: &Args, env: &Environment, bars: &Bars) -> Result<u8, CommandError> 
                 Activity::Test,
                 Activity::Load,
                 Activity::Push,
+                Activity::Promote,
+                Activity::Rollback,
+                Activity::Restart,
                 Activity::Audit,
                 Activity::Deploy,
                 Activity::Undeploy,
@@ -153,7 +157,9 @@ fn do_tasks(
     let workshop = Arc::new(workshop);
     let run = dmc_build::run(&workshop, plan, tasks, extras, &report);
     // What tests have started is removed when `run` is dropped; all else may end anywhere.
-    let tests = tasks.iter().any(|(_, step)| matches!(step, Step::Test(..)));
+    let with_containers =
+        |step: &Step| matches!(step, Step::Test(..) | Step::Promote(..) | Step::Restart(..));
+    let tests = tasks.iter().any(|(_, step)| with_containers(step));
     let interrupted = runtime()?.block_on(async {
         tokio::select! {
             _ = run => None,

@@ -5,7 +5,7 @@ use crate::error::{CommandError, FAILED, USAGE};
 use crate::keys;
 use crate::lock;
 use crate::progress::Bars;
-use crate::{audit, deploy, farm, push, update, verify};
+use crate::{audit, deploy, farm, promote, push, update, verify};
 use dmc_build::{
     BuildError, ExtensionCost, ExtensionCosts, ImageSummary, Outcome, ReleaseLine, Step,
     TestResult, Watch,
@@ -140,6 +140,8 @@ impl Report {
                 tracing::info!("{step}: {held} tests hold, in {:.2} s", took.as_secs_f64());
             }
             Outcome::Verified(report) => self.verified(step, report),
+            Outcome::Promoted(promoted) => promote::told(self, step, promoted),
+            Outcome::Restarted(restarted) => promote::restarted(self, step, restarted),
             Outcome::Audited(report) => self.audited(step, report),
             Outcome::Chosen(images) => lock::chosen(step, images),
             Outcome::Lock { update, written } => lock::told(self, update, *written),

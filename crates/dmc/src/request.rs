@@ -71,6 +71,9 @@ pub(crate) fn request(args: &Args, settings: &Settings) -> Result<Request, Comma
     {
         activities.push(activity(word, settings)?);
     }
+    if activities.contains(&Activity::Upgrade) {
+        activities.extend(upgrade(settings));
+    }
     if activities.contains(&Activity::Why) {
         return why(args, settings, &words.collect::<Vec<_>>());
     }
@@ -119,6 +122,14 @@ pub(crate) fn request(args: &Args, settings: &Settings) -> Result<Request, Comma
         tasks.insert(dmc_build::Activity::CompareLock);
     }
     Ok(Request::Tasks(tasks))
+}
+
+/// What an upgrade is made of: at its end what runs is restarted, in the cluster where one is
+/// named, else on this machine.
+fn upgrade(settings: &Settings) -> [Activity; 3] {
+    let cluster = settings.conf.deploy.context.is_some();
+    let restart = if cluster { Activity::Deploy } else { Activity::Restart };
+    [Activity::Create, Activity::Promote, restart]
 }
 
 /// What flags of the lock go together with.

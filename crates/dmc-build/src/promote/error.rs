@@ -1,7 +1,7 @@
 //! Why an image is not named, promoted or taken for the live one.
 
 use camino::Utf8PathBuf;
-use dmc_types::{Sha256, TemplateName};
+use dmc_types::{Arch, Sha256, TemplateName};
 use std::io;
 
 /// What is wrong with a name, or with what it should mean.
@@ -73,6 +73,87 @@ pub enum PromoteError {
         /// What had that number before.
         accepted: Sha256,
     },
+    /// The image has nothing for this machine.
+    #[error("`{image}` is no image for {arch}")]
+    NoPlatform {
+        /// Which.
+        image: String,
+        /// The architecture on which tests would run.
+        arch: Arch,
+    },
+    /// What was there is not any more.
+    #[error("`{image}` is not there any more")]
+    Gone {
+        /// Which.
+        image: String,
+    },
+    /// A layer that is larger than anybody needs.
+    #[error("`{blob}` has more than {most} bytes")]
+    TooLarge {
+        /// Which.
+        blob: String,
+        /// The bound.
+        most: u64,
+    },
+    /// There is nothing to promote.
+    #[error("`{repository}` has no `{tag}` to promote")]
+    Nothing {
+        /// Where.
+        repository: String,
+        /// The tag.
+        tag: String,
+    },
+    /// It was made from what is in no commit.
+    #[error("the image of template {template} was made from templates that are not as committed")]
+    Uncommitted {
+        /// The template.
+        template: TemplateName,
+    },
+    /// Nothing proves it.
+    #[error("template {template} has no [[test]], so that nothing says that its image works")]
+    NoTests {
+        /// The template.
+        template: TemplateName,
+    },
+    /// Somebody else moved the tag meanwhile.
+    #[error(
+        "`{repository}:{tag}` was moved by somebody else meanwhile: it is {found}, and should \
+         have been {expected}"
+    )]
+    LostRace {
+        /// Where.
+        repository: String,
+        /// The name of what runs.
+        tag: String,
+        /// What it means now.
+        found: String,
+        /// What it should mean.
+        expected: String,
+    },
+    /// There is nothing to go back to.
+    #[error("`{repository}:{tag}` was nothing else before")]
+    NothingBefore {
+        /// Where.
+        repository: String,
+        /// The name of what runs.
+        tag: String,
+    },
+    /// A container of that name was started by somebody else.
+    #[error("there is a container `{name}` that dmc did not start: how it is to run is not known")]
+    Foreign {
+        /// The container.
+        name: String,
+    },
+    /// The new container does not work.
+    #[error("container `{name}` does not run the live image ({back}): {why}")]
+    Container {
+        /// The container.
+        name: String,
+        /// What went wrong, in lines.
+        why: String,
+        /// What became of the one before.
+        back: &'static str,
+    },
     /// What is remembered cannot be read or written.
     #[error("cannot {what} `{path}`, the memory of what was accepted")]
     Memory {
@@ -104,6 +185,31 @@ impl PromoteError {
                 .to_owned(),
             Self::Forked { .. } => "two machines promoted at the same time, or somebody deceives: \
                  promote the image that is meant"
+                .to_owned(),
+            Self::NoPlatform { arch, .. } => {
+                format!("build it for {arch} too, or promote where its own architecture is at home")
+            }
+            Self::Gone { .. } => {
+                "create and push it again, or promote another image".to_owned()
+            }
+            Self::TooLarge { .. } => "it is not an image of dmc's".to_owned(),
+            Self::Nothing { .. } => "create it first; with -H, push it".to_owned(),
+            Self::Uncommitted { .. } => {
+                "commit the templates and create the image again".to_owned()
+            }
+            Self::NoTests { .. } => "write one: docs/testing.md".to_owned(),
+            Self::LostRace { .. } => {
+                "see what the other one did, and promote again if that is still right".to_owned()
+            }
+            Self::NothingBefore { .. } => {
+                "promote the image that is meant".to_owned()
+            }
+            Self::Foreign { name } => format!(
+                "say in the template's [run] how it runs, remove it (podman rm -f {name}), and dmc \
+                 starts it"
+            ),
+            Self::Container { .. } => "what is live has not changed: `dmc rollback` goes back to \
+                 the image before, or mend [run] in the template"
                 .to_owned(),
             Self::Memory { .. } => {
                 "make the store writable, or name another by --store".to_owned()

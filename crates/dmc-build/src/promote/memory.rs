@@ -27,7 +27,7 @@ struct Accepted {
 /// Checks a live image against the last that was accepted, and remembers it where `store` can be
 /// written to.
 pub(crate) fn accept(store: &Utf8Path, live: &Live, writes: bool) -> Result<(), PromoteError> {
-    let path = path(store, live);
+    let path = path(store, &live.repository, &live.tag);
     let last = read(&path)?;
     check(last.as_ref(), live)?;
     let now = Accepted {
@@ -42,8 +42,18 @@ pub(crate) fn accept(store: &Utf8Path, live: &Live, writes: bool) -> Result<(), 
     write(&path, &now).map_err(|source| PromoteError::Memory { what: "write", path, source })
 }
 
-fn path(store: &Utf8Path, live: &Live) -> Utf8PathBuf {
-    let name = sha2::Sha256::digest(format!("{} {}", live.repository, live.tag).as_bytes());
+/// The last that was accepted: its index and its sequence.
+pub(crate) fn last(
+    store: &Utf8Path,
+    repository: &str,
+    tag: &str,
+) -> Result<Option<(Sha256, u64)>, PromoteError> {
+    let last = read(&path(store, repository, tag))?;
+    Ok(last.and_then(|last| Some((last.digest.parse().ok()?, last.sequence))))
+}
+
+fn path(store: &Utf8Path, repository: &str, tag: &str) -> Utf8PathBuf {
+    let name = sha2::Sha256::digest(format!("{repository} {tag}").as_bytes());
     let name = Sha256::from_bytes(name.into());
     store.join(FOLDER).join(format!("{name}.json"))
 }
@@ -127,7 +137,7 @@ mod tests {
         accept(store, &live("a", 3), false).unwrap();
         assert!(!store.join(FOLDER).exists());
         accept(store, &live("a", 3), true).unwrap();
-        fs::write(path(store, &live("a", 3)), "{").unwrap();
+        fs::write(path(store, "registry.example/nginx", "live"), "{").unwrap();
         let error = accept(store, &live("a", 4), true).unwrap_err();
         assert!(matches!(error, PromoteError::Memory { what: "read", .. }), "{error}");
         assert!(error.hint().is_some());

@@ -6,15 +6,22 @@
 //! can move, but a statement {repository, tag, digest, sequence}, attached to the image and signed
 //! where keys are configured. Readers accept no sequence lower than the last that they accepted.
 
+mod container;
 mod error;
 mod live;
 mod memory;
 mod place;
+#[expect(clippy::module_inception, reason = "it is what the room is named after")]
+mod promote;
 mod read;
+mod restart;
 mod tags;
 
 pub use error::PromoteError;
 pub use live::{How, Live, Past};
-#[expect(unused_imports, reason = "for verify and deploy")]
-pub(crate) use read::{accept_live, live, live_tag};
+pub use promote::Promoted;
+pub(crate) use promote::{Trial, promote, rollback};
+pub(crate) use read::live;
+pub use restart::Restarted;
+pub(crate) use restart::restart;
 pub(crate) use tags::{check_host, check_private, is_private, tags};

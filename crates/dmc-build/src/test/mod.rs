@@ -10,7 +10,7 @@
 //! nsenter(1). That needs no bridge, no port of the host and no root with podman, and two runs
 //! cannot be in each other's way.
 
-mod client;
+pub(crate) mod client;
 mod http;
 mod judge;
 mod mark;
@@ -26,10 +26,11 @@ use dmc_image::Layout;
 use dmc_image::oci::Descriptor;
 use dmc_template::TemplateTest;
 use dmc_types::{Arch, TemplateName};
+pub(crate) use judge::shown;
 pub use mark::TestMark;
 use names::RunNames;
 use scene::{Scene, Subject};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -65,6 +66,22 @@ pub(crate) struct Job {
     relay: Vec<OsString>,
 }
 
+/// The images that tests use: the tested one and its companions', with the layout they are in.
+pub(crate) struct Images {
+    pub(crate) layout: Layout,
+    pub(crate) manifests: BTreeMap<TemplateName, Descriptor>,
+}
+
+/// The templates beside whose images a template is tested.
+pub(crate) fn companions(
+    workshop: &Workshop,
+    template: &TemplateName,
+) -> Result<BTreeSet<TemplateName>, BuildError> {
+    let known = workshop.settings.catalog.get(template.as_str())?;
+    let all = known.tests().iter().flat_map(|it| &it.test.companions);
+    Ok(all.map(|it| it.template.clone()).filter(|it| it != template).collect())
+}
+
 impl Job {
     /// Looks for the images of a template and of its tests' companions.
     pub(crate) fn new(
@@ -74,20 +91,35 @@ impl Job {
         engine: Engine,
         relay: Vec<OsString>,
     ) -> Result<Self, BuildError> {
+        let (layout, manifest, _) = workshop.manifest(template, arch)?;
+        let mut manifests = BTreeMap::from([(template.clone(), manifest)]);
+        for companion in companions(workshop, template)? {
+            let (_, manifest, _) = workshop.manifest(&companion, arch)?;
+            manifests.insert(companion, manifest);
+        }
+        Self::of(workshop, template, arch, engine, relay, Images { layout, manifests })
+    }
+
+    /// The same with images of the caller's choice.
+    pub(crate) fn of(
+        workshop: &Workshop,
+        template: &TemplateName,
+        arch: Arch,
+        engine: Engine,
+        relay: Vec<OsString>,
+        images: Images,
+    ) -> Result<Self, BuildError> {
         let known = workshop.settings.catalog.get(template.as_str())?;
-        let tests = known.tests().to_vec();
+        let mut tests = known.tests().to_vec();
+        // As it will run, but for what it would share with the container that runs.
+        if let Some(run) = known.run() {
+            tests.iter_mut().for_each(|it| run.lay_under(&mut it.test.scene));
+        }
         let stop_signal = known.for_arch(arch)?.image.stop_signal;
         let stop_signal = stop_signal.unwrap_or_else(|| "SIGTERM".to_owned());
         let program = known.folded_entrypoint().to_vec();
-        let (layout, manifest, _) = workshop.manifest(template, arch)?;
-        let mut manifests = BTreeMap::from([(template.clone(), manifest)]);
-        for companion in tests.iter().flat_map(|it| &it.test.companions) {
-            if !manifests.contains_key(&companion.template) {
-                let (_, manifest, _) = workshop.manifest(&companion.template, arch)?;
-                manifests.insert(companion.template.clone(), manifest);
-            }
-        }
         let template = template.clone();
+        let Images { layout, manifests } = images;
         Ok(Self { template, arch, tests, stop_signal, program, layout, manifests, engine, relay })
     }
 

@@ -10,6 +10,7 @@ use dmc_types::{Compression, OciPlatform, Sha256};
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 use std::time::SystemTime;
+use tempfile::NamedTempFile;
 
 impl Layout {
     /// Where a blob is, or would be.
@@ -52,6 +53,11 @@ impl Layout {
             self.write_replacing(&path, bytes)?;
         }
         Ok(descriptor)
+    }
+
+    /// Begins a blob that comes from elsewhere.
+    pub fn incoming(&self) -> Result<IncomingBlob, LayoutError> {
+        Ok(IncomingBlob { file: self.temporary()?, layout: self.clone() })
     }
 
     /// Writes a tree as a layer's blob. A blob of the same name is replaced, so that a damaged
@@ -154,5 +160,32 @@ impl Layout {
 
     pub(super) fn corrupted(&self, descriptor: &Descriptor) -> LayoutError {
         LayoutError::BlobCorrupted { layout: self.root.clone(), digest: descriptor.digest }
+    }
+}
+
+/// A blob on its way into a layout; gone again if it is dropped.
+#[derive(Debug)]
+pub struct IncomingBlob {
+    file: NamedTempFile,
+    layout: Layout,
+}
+
+impl IncomingBlob {
+    /// Puts what was written into its place. The caller has checked its digest.
+    pub fn keep(self, blob: &Descriptor) -> Result<(), LayoutError> {
+        let path = self.layout.blob_path(&blob.digest);
+        let failed = |e| LayoutError::io("write", &path, e);
+        self.file.as_file().sync_data().map_err(failed)?;
+        self.file.persist(&path).map(drop).map_err(|e| failed(e.error))
+    }
+}
+
+impl Write for IncomingBlob {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
     }
 }

@@ -18,6 +18,7 @@ mod reference;
 mod refs;
 
 pub use artifacts::{Document, PREDICATE_TYPE};
+pub use blobs::IncomingBlob;
 pub use check::{Checked, Unsound};
 pub use error::LayoutError;
 pub use files::{ImageFile, ImageFileKind, ImageFiles};

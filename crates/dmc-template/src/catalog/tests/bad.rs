@@ -54,7 +54,7 @@ fn a_wrong_key_is_shown_with_its_line() {
     # unknown key that is like none
     templates/it/template.toml, line 3: unknown key `deployment`
       3 | deployment = 1
-      hint: known are group, summary, description, abstract, extends, mode, version_from, version, packages, packages_like, roots, include, exclude, programs, extensions, extension, links, spare_links, copies, concat, files, directories, executable, accounts, users, user_groups, environment, entrypoint, cmd, user, workdir, volumes, ports, stop_signal, healthcheck, labels, deploy, test
+      hint: known are group, summary, description, abstract, extends, mode, version_from, version, packages, packages_like, roots, include, exclude, programs, extensions, extension, links, spare_links, copies, concat, files, directories, executable, accounts, users, user_groups, environment, entrypoint, cmd, user, workdir, volumes, ports, stop_signal, healthcheck, labels, deploy, run, test
 
     # unknown key of a table
     templates/it/template.toml, line 6: unknown key `hoem`
