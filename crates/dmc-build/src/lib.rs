@@ -69,7 +69,9 @@ pub use push::{Blobs, PushError, Pushed};
 pub use record::{FileRecord, ImageRecord, PackageRecord};
 pub use run::{Extras, Outcome, ReleaseLine, Tool, Watch, run};
 pub use settings::{Settings, Variant};
-pub use signing::{NewKeys, Passwords, SigningError, keygen};
+pub use signing::{
+    CheckedImage, CheckedRepository, NewKeys, Passwords, Signed, Signers, SigningError, keygen,
+};
 pub use test::{TestMark, TestResult};
 pub use why::{Why, why};
 pub use workshop::{Named, Reach, Workshop};

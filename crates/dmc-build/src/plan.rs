@@ -38,6 +38,8 @@ pub enum Activity {
     Undeploy,
     /// Bring the images of a shard to the registry, by digest alone.
     Deliver,
+    /// Hold what the registry has against trusted keys.
+    Signatures,
     /// Write down which packages the images are made of.
     Lock,
     /// Say what a new lock would change.
@@ -83,6 +85,8 @@ pub enum Step {
     Undeploy(TemplateName),
     /// Bring the images of this machine's shard to the registry, and say so there.
     Deliver,
+    /// Hold a template's images in the registry against trusted keys.
+    Signatures(TemplateName),
     /// Find the packages of a template's images, and prove that they do.
     Choose(TemplateName),
     /// Put what was chosen into the lock.
@@ -109,6 +113,7 @@ impl Step {
             Self::Deploy(_) => Activity::Deploy,
             Self::Undeploy(_) => Activity::Undeploy,
             Self::Deliver => Activity::Deliver,
+            Self::Signatures(_) => Activity::Signatures,
             Self::Choose(_) | Self::WriteLock => Activity::Lock,
             Self::CompareLock => Activity::CompareLock,
         }
@@ -129,6 +134,7 @@ impl Step {
             | Self::Promote(name, _)
             | Self::Restart(name, _)
             | Self::Rollback(name)
+            | Self::Signatures(name)
             | Self::Deploy(name)
             | Self::Undeploy(name) => Some(name),
             Self::Prepare
@@ -161,6 +167,7 @@ impl Step {
             | Self::Rollback(_)
             | Self::Deploy(_)
             | Self::Undeploy(_)
+            | Self::Signatures(_)
             | Self::Choose(_)
             | Self::Deliver
             | Self::WriteLock
@@ -189,6 +196,7 @@ impl Step {
             Self::Deploy(_) => "bring the live image into the cluster",
             Self::Undeploy(_) => "delete what was deployed",
             Self::Deliver => "push the shard's images by digest, and report them",
+            Self::Signatures(_) => "check who has signed what the registry has",
             Self::Choose(_) => "find the packages, prove that they do",
             Self::WriteLock => "write the lock",
             Self::CompareLock => "say what the lock would change",
@@ -202,7 +210,7 @@ impl fmt::Display for Activity {
             Self::Setup => "setup",
             Self::Update => "update",
             Self::Create => "create",
-            Self::Verify => "verify",
+            Self::Verify | Self::Signatures => "verify",
             Self::Audit => "audit",
             Self::Test => "test",
             Self::Load => "load",
@@ -334,6 +342,9 @@ impl Plan {
         }
         if does(Activity::Restart) {
             steps.extend(templates.iter().map(|it| Step::Restart(it.clone(), host)));
+        }
+        if does(Activity::Signatures) {
+            steps.extend(templates.iter().cloned().map(Step::Signatures));
         }
         if does(Activity::Deploy) {
             steps.extend(templates.iter().cloned().map(Step::Deploy));

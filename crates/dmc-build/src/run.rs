@@ -12,6 +12,7 @@ use crate::naming;
 use crate::plan::{Plan, Step};
 use crate::promote::{self, Promoted, Restarted, Trial};
 use crate::push::Pushed;
+use crate::signing::{self, CheckedRepository};
 use crate::test::{self, TestResult};
 use crate::workshop::{Named, Workshop};
 use camino::Utf8PathBuf;
@@ -80,6 +81,8 @@ pub enum Outcome {
     Undeployed(Box<Undeployed>),
     /// The registry has the images of a shard.
     Delivered(Box<Delivered>),
+    /// Trusted keys have signed what the registry has.
+    Signatures(Box<CheckedRepository>),
     /// The packages of a template's images are known.
     Chosen(Box<LockedImages>),
     /// What became of the lock, or would.
@@ -201,7 +204,9 @@ pub async fn run(
 /// Whether two neighbouring tasks can be done side by side.
 fn together(one: &Step, other: &Step) -> bool {
     match (one, other) {
-        (Step::Indices(_), Step::Indices(_)) | (Step::Push(_), Step::Push(_)) => true,
+        (Step::Indices(_), Step::Indices(_))
+        | (Step::Push(_), Step::Push(_))
+        | (Step::Signatures(_), Step::Signatures(_)) => true,
         (Step::Image(one, _), Step::Image(other, _)) => one == other,
         _ => false,
     }
@@ -286,6 +291,7 @@ impl Run<'_> {
                 host.chain([Step::Push(template.clone())]).collect()
             }
             Step::Deliver => self.shard_images().unwrap_or_default(),
+            Step::Signatures(template) => vec![Step::Push(template.clone())],
             // What of the templates did not fail is locked.
             Step::Undeploy(_)
             | Step::Prepare
@@ -336,6 +342,10 @@ impl Run<'_> {
                 Ok(Outcome::Undeployed(Box::new(gone)))
             }
             Step::Deliver => self.deliver(step).await,
+            Step::Signatures(template) => {
+                let checked = signing::check_repository(self.workshop, template).await?;
+                Ok(Outcome::Signatures(Box::new(checked)))
+            }
             Step::Choose(template) => {
                 let images = self.workshop.lock_images(template).await?;
                 Ok(Outcome::Chosen(Box::new(images)))

@@ -30,6 +30,7 @@ mod relay;
 mod report;
 mod request;
 mod settings;
+mod signatures;
 mod update;
 mod verify;
 mod why;

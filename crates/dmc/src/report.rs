@@ -5,7 +5,7 @@ use crate::error::{CommandError, FAILED, USAGE};
 use crate::keys;
 use crate::lock;
 use crate::progress::Bars;
-use crate::{audit, deploy, farm, promote, push, update, verify};
+use crate::{audit, deploy, farm, promote, push, signatures, update, verify};
 use dmc_build::{
     BuildError, ExtensionCost, ExtensionCosts, ImageSummary, Outcome, ReleaseLine, Step,
     TestResult, Watch,
@@ -146,6 +146,7 @@ impl Report {
             Outcome::Chosen(images) => lock::chosen(step, images),
             Outcome::Lock { update, written } => lock::told(self, update, *written),
             Outcome::Delivered(delivered) => farm::delivered(self, step, delivered, took),
+            Outcome::Signatures(checked) => signatures::told(self, step, checked),
             Outcome::Pushed(pushed) => push::told(self, step, pushed, took),
             Outcome::Deployed(deployed) => deploy::told(self, step, deployed, took),
             Outcome::Undeployed(gone) => deploy::deleted(self, step, gone),

@@ -108,15 +108,12 @@ pub(crate) fn request(args: &Args, settings: &Settings) -> Result<Request, Comma
     if args.delete {
         return Ok(Request::Tasks([dmc_build::Activity::Undeploy].into()));
     }
-    // What is created is pushed where a registry is named.
-    if settings.conf.host.is_some() && tasks.contains(&dmc_build::Activity::Create) {
-        tasks.insert(dmc_build::Activity::Push);
-    }
     if !args.fail_on.is_empty() && !tasks.contains(&dmc_build::Activity::Audit) {
         return Err(
             CommandError::usage("--fail-on is for audit").hint("dmc audit -t nginx --fail-on high")
         );
     }
+    with_registry(args, settings, &mut tasks);
     if args.diff {
         tasks.remove(&dmc_build::Activity::Lock);
         tasks.insert(dmc_build::Activity::CompareLock);
@@ -130,6 +127,24 @@ fn upgrade(settings: &Settings) -> [Activity; 3] {
     let cluster = settings.conf.deploy.context.is_some();
     let restart = if cluster { Activity::Deploy } else { Activity::Restart };
     [Activity::Create, Activity::Promote, restart]
+}
+
+/// What a registry adds to the tasks, where one is named.
+fn with_registry(args: &Args, settings: &Settings, tasks: &mut BTreeSet<dmc_build::Activity>) {
+    use dmc_build::Activity;
+    if settings.conf.host.is_none() {
+        return;
+    }
+    // What is created is pushed.
+    if tasks.contains(&Activity::Create) {
+        tasks.insert(Activity::Push);
+    }
+    // What is verified is verified where it was pushed, too, once keys say whose signatures count.
+    let signing = &settings.conf.signing;
+    let asked = args.host.is_some() || signing.key.is_some() || !signing.trusted.is_empty();
+    if asked && tasks.contains(&Activity::Verify) {
+        tasks.insert(Activity::Signatures);
+    }
 }
 
 /// What flags of the lock go together with.

@@ -70,7 +70,7 @@ impl Registry {
         let data = folder.path().join("data");
         let passwords = folder.path().join("passwords");
         let text = format!(
-            "version: 0.1\nstorage: {{filesystem: {{rootdirectory: {}}}}}\n\
+            "version: 0.1\nstorage: {{filesystem: {{rootdirectory: {}}}, delete: {{enabled: true}}}}\n\
              http: {{addr: '127.0.0.1:{port}'{http}}}\n{}",
             data.display(),
             auth.replace("PASSWORDS", passwords.to_str().unwrap())

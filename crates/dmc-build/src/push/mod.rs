@@ -13,6 +13,7 @@ pub use error::PushError;
 
 use crate::error::BuildError;
 use crate::promote;
+use crate::signing::{self, Signed};
 use crate::workshop::Workshop;
 use dmc_image::Layout;
 use dmc_image::oci::{Artifact, Descriptor, Index, Manifest};
@@ -35,6 +36,8 @@ pub struct Pushed {
     pub tags: Vec<String>,
     /// How its blobs came there.
     pub blobs: Blobs,
+    /// What was signed of it.
+    pub signed: Signed,
 }
 
 /// How blobs came to be in a registry.
@@ -96,11 +99,14 @@ impl Workshop {
         let (layout, index) = self.newest(template)?;
         promote::check_host(self, template, &layout, &index)?;
         let repository = self.repository(template)?;
+        // A key that cannot be used is better known before than after.
+        self.signer()?;
         let blobs = self.push_index(&repository, &layout, &index).await?;
+        let signed = signing::sign_pushed(self, &repository, &layout, &index).await?;
         let tags = promote::tags(self, template, &layout, &index)?;
         self.push_tags(&repository, &layout, &index, &tags).await?;
         let repository = repository.to_string();
-        Ok(Pushed { repository, index, tags, blobs })
+        Ok(Pushed { repository, index, tags, blobs, signed })
     }
 
     /// The index of a template's newest image.

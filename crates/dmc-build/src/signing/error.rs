@@ -1,7 +1,10 @@
 //! Why nothing was signed, and why a signature does not count.
 
 use camino::Utf8PathBuf;
-use dmc_sign::KeyError;
+use dmc_registry::RegistryError;
+use dmc_sign::{KeyError, SignatureError};
+use dmc_types::NameError;
+use std::collections::BTreeSet;
 use std::io;
 
 /// A key that cannot be used, or a signature that is missing or wrong.
@@ -73,6 +76,54 @@ pub enum SigningError {
         /// Why.
         source: io::Error,
     },
+    /// No trusted key has signed an image under its repository's name.
+    #[error("{image} is not signed by a trusted key{}", listed(refused))]
+    Unsigned {
+        /// The image, as `host/name@sha256:…`.
+        image: String,
+        /// Why the signatures that are there do not count.
+        refused: Vec<SignatureError>,
+    },
+    /// The registry has nothing that could be signed.
+    #[error("{repository} has none of the tags {tags}")]
+    NothingThere {
+        /// The repository.
+        repository: String,
+        /// The tags that were looked for.
+        tags: String,
+    },
+    /// An index names what the registry does not have.
+    #[error("{image} is named by its index, and the registry does not have it")]
+    Missing {
+        /// The image, as `host/name@sha256:…`.
+        image: String,
+    },
+    /// A document of the registry is not what it should be.
+    #[error("{what} cannot be read")]
+    Document {
+        /// Its reference.
+        what: String,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// Others write the same tag at the same time.
+    #[error("others keep changing {what}, and the signature is lost each time")]
+    Contended {
+        /// The tag.
+        what: String,
+    },
+    /// A digest that makes no tag.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// The registry.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+}
+
+/// The reasons, each once and one a line.
+fn listed(refused: &[SignatureError]) -> String {
+    let reasons: BTreeSet<String> = refused.iter().map(ToString::to_string).collect();
+    reasons.iter().take(10).map(|reason| format!("\n- a signature is there: {reason}")).collect()
 }
 
 impl SigningError {
@@ -100,7 +151,18 @@ impl SigningError {
                 "name another file by --sign-key, or move that one away".to_owned()
             }
             Self::PublicName { .. } => "name the private key, such as dmc.key".to_owned(),
-            Self::WriteKey { .. } => return None,
+            Self::Unsigned { .. } => {
+                "push it again with the key that signs it, or name that key's public half as \
+                 `trusted` under [signing]; an image that nobody signed may be somebody else's"
+                    .to_owned()
+            }
+            Self::NothingThere { .. } | Self::Missing { .. } => {
+                "push it first: dmc push -t NAME".to_owned()
+            }
+            Self::Document { .. } => "remove that in the registry, and push again".to_owned(),
+            Self::Contended { .. } => "push again once the others are done".to_owned(),
+            Self::Registry(error) => return error.hint(),
+            Self::Name(_) | Self::WriteKey { .. } => return None,
         })
     }
 }

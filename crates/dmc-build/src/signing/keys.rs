@@ -4,6 +4,9 @@
 //! signed: its public half lies beside it (`dmc.key`, `dmc.pub`), and tells whether a signature
 //! that is there already is its own.
 
+#[cfg(test)]
+mod tests;
+
 use super::SigningError;
 use camino::{Utf8Path, Utf8PathBuf};
 use dmc_sign::{KeyError, PrivateKey, PublicKey, Zeroizing};

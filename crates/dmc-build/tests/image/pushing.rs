@@ -143,12 +143,15 @@ fn a_push_that_fails_leaves_no_tag_behind() {
 #[test]
 fn a_push_without_registry_or_image_says_what_to_do() {
     let (stage, registry) = (Stage::new(), FakeRegistry::open());
-    push(&stage, &registry).said("no image", &["there is no image of template nginx", "dmc -t nginx"]);
+    push(&stage, &registry)
+        .said("no image", &["there is no image of template nginx", "dmc -t nginx"]);
     stage.build().good();
-    act(Activity::Push, stage.settings(), &["nginx"]).said("no host", &["no registry is named", "-H"]);
+    act(Activity::Push, stage.settings(), &["nginx"])
+        .said("no host", &["no registry is named", "-H"]);
     let mut odd = stage.settings();
     odd.conf.host = Some("registry/team".to_owned());
-    act(Activity::Push, odd, &["nginx"]).said("a word", &["`registry` is not a registry", "registry.example"]);
+    act(Activity::Push, odd, &["nginx"])
+        .said("a word", &["`registry` is not a registry", "registry.example"]);
     let odd = stage.settings_with("[registry.\"http://x\"]\nplain_http = true\n", &[]);
     act(Activity::Push, odd, &["nginx"]).said("a table", &["[registry.\"http://x\"]", "hint"]);
     assert_eq!(registry.log(), []);

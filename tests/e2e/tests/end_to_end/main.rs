@@ -23,6 +23,7 @@ mod php;
 mod pushing;
 mod reproducible;
 mod rules;
+mod signing;
 mod small;
 mod suites;
 mod system;

@@ -1,0 +1,105 @@
+//! Signed statements as referrers of what they are about: sigstore's bundles.
+//!
+//! Whoever lists referrers lists anything; a statement counts once its signature does. Statements
+//! that nobody trusted has signed are passed over, each with its reason.
+
+use super::SigningError;
+use dmc_image::oci::{Annotations, Artifact, Descriptor};
+use dmc_registry::{Registry, Repository};
+use dmc_sign::{Bundle, PublicKey, SignatureError, Statement, Verified};
+use std::collections::BTreeMap;
+
+/// No bundle is longer, in bytes: the largest hold a bill of materials.
+const LONGEST: u64 = 64 << 20;
+
+/// Most bundles of one image that are looked at.
+const MOST: usize = 1000;
+
+/// What cosign says of the contents of a bundle's artifact.
+const CONTENT: (&str, &str) = ("dev.sigstore.bundle.content", "dsse-envelope");
+/// Where cosign says of which kind the statement is, so that others need not be read.
+const KIND: &str = "dev.sigstore.bundle.predicateType";
+
+/// A statement by a trusted key.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Attested {
+    /// The artifact that holds it.
+    pub(crate) artifact: Descriptor,
+    /// What is said.
+    pub(crate) statement: Verified<Statement>,
+}
+
+/// The image that statements are about, where it is.
+#[derive(Clone, Copy)]
+pub(super) struct Bundles<'a> {
+    pub(super) registry: &'a Registry,
+    pub(super) repository: &'a Repository,
+    pub(super) subject: &'a Descriptor,
+}
+
+impl Bundles<'_> {
+    /// The statements of a kind by these keys; why others do not count goes to `refused`.
+    pub(super) async fn verified(
+        self,
+        predicate_type: &str,
+        keys: &[PublicKey],
+        refused: &mut Vec<SignatureError>,
+    ) -> Result<Vec<Attested>, SigningError> {
+        let digest = self.subject.digest;
+        let kind = Some(Bundle::MEDIA_TYPE);
+        let listed = self.registry.referrers(self.repository, &digest, kind).await?;
+        let other =
+            |one: &Descriptor| one.annotations.get(KIND).is_some_and(|kind| kind != predicate_type);
+        let mut verified = Vec::new();
+        for artifact in listed.into_iter().filter(|one| !other(one)).take(MOST) {
+            match self.look(&artifact, keys).await? {
+                Ok(statement) if statement.get().predicate_type == predicate_type => {
+                    verified.push(Attested { artifact, statement });
+                }
+                Ok(_) => {}
+                Err(why) => refused.push(why),
+            }
+        }
+        Ok(verified)
+    }
+
+    async fn look(
+        self,
+        artifact: &Descriptor,
+        keys: &[PublicKey],
+    ) -> Result<Result<Verified<Statement>, SignatureError>, SigningError> {
+        let unreadable =
+            |why: String| SignatureError::Unreadable { what: "an attached statement", why };
+        let reference = artifact.digest.into();
+        let Some((_, bytes)) = self.registry.manifest(self.repository, &reference).await? else {
+            return Ok(Err(unreadable("the registry lists it and does not have it".to_owned())));
+        };
+        let document: Artifact = match serde_json::from_slice(&bytes) {
+            Ok(document) => document,
+            Err(error) => return Ok(Err(unreadable(error.to_string()))),
+        };
+        let blob = match document.layers.first() {
+            Some(blob) if blob.size <= LONGEST => blob,
+            _ => return Ok(Err(unreadable("it has no document that can be read".to_owned()))),
+        };
+        let bytes = self.registry.blob(self.repository, blob, LONGEST).await?;
+        let name = self.repository.to_string();
+        Ok(Bundle::parse(&bytes).and_then(|one| one.verify(keys, self.subject.digest, &name)))
+    }
+
+    /// Attaches a bundle.
+    pub(super) async fn attach(
+        self,
+        predicate_type: &str,
+        bundle: &Bundle,
+    ) -> Result<Descriptor, SigningError> {
+        let bytes = bundle.to_json();
+        let annotations: Annotations = BTreeMap::from(
+            [CONTENT, (KIND, predicate_type)]
+                .map(|(key, value)| (key.to_owned(), value.to_owned())),
+        );
+        let document = Descriptor::of(Bundle::MEDIA_TYPE, &bytes);
+        let artifact = Artifact::new(Bundle::MEDIA_TYPE, document, Some(self.subject), annotations);
+        Ok(self.registry.attach(self.repository, &artifact, &bytes).await?)
+    }
+}
