@@ -21,7 +21,7 @@ pub use error::PromoteError;
 pub use live::{How, Live, Past};
 pub use promote::Promoted;
 pub(crate) use promote::{Trial, promote, rollback};
-pub(crate) use read::live;
+pub(crate) use read::{live, live_tag};
 pub use restart::Restarted;
 pub(crate) use restart::restart;
 pub(crate) use tags::{check_host, check_private, is_private, tags};
