@@ -272,7 +272,7 @@ impl<'de> Visitor<'de> for Release<'_> {
 mod tests {
     use super::*;
 
-    const SAMPLE: &str = include_str!("../../../tests/kit/src/tracker/sample.json");
+    const SAMPLE: &str = include_str!("../../../tests/kit/src/tracker/sample-2025-09-01.json");
 
     #[test]
     fn of_each_release_what_is_said_of_it_is_read() {

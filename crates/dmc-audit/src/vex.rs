@@ -76,11 +76,12 @@ pub fn statements(product: &Product, images: &[&Audited]) -> Vec<Value> {
     grouped.into_iter().map(statement).collect()
 }
 
-/// Status and reasons of a statement.
+/// Status and reasons of a statement: OpenVEX's schema takes a justification or an impact statement,
+/// not both, so that what was looked for goes into the notes.
 fn verdict(finding: &Finding) -> Value {
     match &finding.not_affected {
         Some(Evidence { justification, because }) => json!({
-            "status": "not_affected", "justification": justification, "impact_statement": because,
+            "status": "not_affected", "justification": justification, "status_notes": because,
         }),
         None => json!({ "status": "under_investigation", "status_notes": notes(finding) }),
     }

@@ -272,7 +272,8 @@ impl Run<'_> {
                 let checks = archs.into_iter().flat_map(|arch| {
                     [Step::Verify(template.clone(), arch), Step::Test(template.clone(), arch)]
                 });
-                checks.chain([Step::Index(template.clone())]).collect()
+                let all = [Step::Index(template.clone()), Step::Audit(template.clone())];
+                checks.chain(all).collect()
             }
             Step::Promote(template, _) => {
                 let checks = archs.into_iter().flat_map(|arch| {

@@ -21,6 +21,7 @@ mod release;
 mod scripts;
 mod settings;
 mod text;
+mod tracker;
 
 pub use elf::{dlopen, elf};
 pub use package::{ar, deb, tar};
@@ -29,6 +30,7 @@ pub use release::release;
 pub use scripts::scripts;
 pub use settings::{conf, lock, template};
 pub use text::{deb822, relations, versions};
+pub use tracker::tracker;
 
 /// One reader.
 #[derive(Debug, Clone, Copy)]
@@ -42,7 +44,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 14] = [
+pub const TARGETS: [Target; 15] = [
     Target { name: "deb822", run: deb822, seeds: text::deb822_seeds },
     Target { name: "release", run: release, seeds: release::seeds },
     Target { name: "relations", run: relations, seeds: text::relations_seeds },
@@ -57,4 +59,5 @@ pub const TARGETS: [Target; 14] = [
     Target { name: "pdiff", run: pdiff, seeds: pdiff::seeds },
     Target { name: "conf", run: conf, seeds: settings::conf_seeds },
     Target { name: "scripts", run: scripts, seeds: scripts::seeds },
+    Target { name: "tracker", run: tracker, seeds: tracker::seeds },
 ];

@@ -1,5 +1,6 @@
 //! What people write: templates, configuration, rules; and the lock, which dmc writes.
 
+use dmc_audit::Curated;
 use dmc_lock::{Lock, LockedPackage, LockedRelease, PackageKey, Role};
 use dmc_system::Grammar;
 use dmc_template::{Catalog, Conf, ConfLayer, SmallConf, TemplateFolder, read_rules};
@@ -58,7 +59,7 @@ pub(crate) fn template_seeds() -> Vec<Vec<u8>> {
 }
 
 /// A text as each of the configuration's files: over the shipped settings, as rules, as what small
-/// images leave out, and as the grammar of scripts.
+/// images leave out, as places of code, and as the grammar of scripts.
 pub fn conf(data: &[u8]) {
     let shipped = ConfLayer { file: "dmc.conf", bytes: SHIPPED };
     let own = ConfLayer { file: "own.conf", bytes: data };
@@ -69,6 +70,9 @@ pub fn conf(data: &[u8]) {
     if let Err(error) = read_rules([("own.toml", data)], Arch::Amd64) {
         assert!(!error.to_string().is_empty());
         assert!(error.hint().is_none_or(|hint| !hint.is_empty()));
+    }
+    if let Err(error) = Curated::read([("vex.toml", data)]) {
+        assert!(error.to_string().starts_with("vex.toml: "));
     }
     if let Err(error) = SmallConf::read("small.toml", data) {
         assert!(error.line > 0);
@@ -86,6 +90,7 @@ pub(crate) fn conf_seeds() -> Vec<Vec<u8>> {
     let shipped = shipped![
         "conf/dmc.conf",
         "conf/small.toml",
+        "conf/vex/libraries.toml",
         "conf/scripts.toml",
         "conf/rules/libc.toml",
         "conf/rules/python.toml",

@@ -6,6 +6,7 @@
 //! - [`FakeSuite`] and [`FakeArchive`] make a signed repository, [`Server`] serves it on loopback
 //!   and misbehaves on demand; [`Proxy`] and [`TlsFront`] stand before it.
 //! - [`FakeRegistry`] takes images and misbehaves on demand.
+//! - [`FakeTracker`] makes up the data of a security tracker.
 //! - [`disk`] and [`clock`] make a program's disk full or its clock wrong.
 //! - [`fixtures`] holds a small Debian in which nginx can be built.
 //!
@@ -48,6 +49,7 @@ mod front;
 mod key;
 mod registry;
 mod server;
+mod tracker;
 
 pub use archive::{FakeArchive, FakeSuite, Hashes};
 pub use deb::{Compression, DebBuilder, Member, MemberKind};
@@ -58,6 +60,7 @@ pub use registry::{
     Door, FakeRegistry, RegistryFault, RegistryKind, RegistryRequest, registry_error,
 };
 pub use server::{Fault, Request, Server};
+pub use tracker::{FakeTracker, SAMPLE as TRACKER_SAMPLE};
 
 use dmc_types::UnixTime;
 use sha2::{Digest as _, Sha256};

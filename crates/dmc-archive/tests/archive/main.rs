@@ -18,3 +18,4 @@ mod releases;
 mod stage;
 mod store;
 mod transport;
+mod unsigned;

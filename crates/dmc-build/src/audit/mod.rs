@@ -10,14 +10,14 @@ mod tracker;
 mod vex;
 
 pub use dmc_audit::{
-    Audited, FailOn, Finding, NotCovered, Presence, Standing, Uncovered, UnknownUrgency, Urgency,
+    Audited, Curated, FailOn, Finding, NotCovered, Presence, Standing, Uncovered, UnknownUrgency,
+    Urgency,
 };
 pub use error::AuditError;
 pub(crate) use tracker::Trackers;
 
 use crate::error::BuildError;
 use crate::workshop::{Workshop, of_platform};
-use dmc_audit::Curated;
 use dmc_image::Layout;
 use dmc_image::oci::{Descriptor, Index};
 use dmc_types::{Arch, Sha256, TemplateName, UnixTime};

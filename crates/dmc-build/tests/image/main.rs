@@ -9,6 +9,7 @@
     reason = "these are tests: they stop at the first surprise, and their tables hold what they need"
 )]
 
+mod audit;
 mod care;
 mod damage;
 mod edges;

@@ -213,6 +213,8 @@ pub(crate) struct Run {
     pub(crate) standings: Vec<Standing>,
     /// What verifying said, by `TEMPLATE ARCH`.
     pub(crate) reports: BTreeMap<String, dmc_verify::Report>,
+    /// What audits found, by template.
+    pub(crate) audits: BTreeMap<String, dmc_build::audit::AuditReport>,
     /// What became of the lock.
     pub(crate) lock: Option<LockUpdate>,
     /// Task, message with causes, and hint of each failure.
@@ -268,6 +270,9 @@ impl Watch for Witness {
                 let name = format!("{} {}", step.template().unwrap(), step.arch().unwrap());
                 run.reports.insert(name, (**report).clone());
             }
+            Ok(Outcome::Audited(report)) => {
+                run.audits.insert(step.template().unwrap().to_string(), (**report).clone());
+            }
             Ok(_) => {}
             Err(error) => run.failures.push(format!("{step}: {}", in_full(error))),
         }
@@ -317,13 +322,30 @@ pub(crate) fn act_on(
     let tasks = plan.select(selection).unwrap();
     let refreshes = held || tasks.iter().any(|(_, step)| matches!(step, Step::Indices(_)));
     let reach = if refreshes { Reach::Everything } else { Reach::Stored };
+    do_tasks(reach, settings, &plan, &tasks)
+}
+
+/// Does everything that belongs to an activity, reaching no further than this.
+pub(crate) fn act_within(
+    reach: Reach,
+    activity: Activity,
+    settings: Settings,
+    templates: &[&str],
+) -> Run {
+    let templates: Vec<_> = templates.iter().map(|name| name.parse().unwrap()).collect();
+    let plan = Plan::new(&[activity].into(), &templates, &settings.conf.archs, Arch::Amd64);
+    let tasks = plan.select(&Selection::default()).unwrap();
+    do_tasks(reach, settings, &plan, &tasks)
+}
+
+fn do_tasks(reach: Reach, settings: Settings, plan: &Plan, tasks: &[(usize, Step)]) -> Run {
     let (store, out) = (settings.store.clone(), settings.out.clone());
     let watch = Witness::default();
     match Workshop::open(settings, reach, &quiet()) {
         Ok(workshop) => {
             let workshop = Arc::new(workshop);
             let extras = Extras::default();
-            let run = dmc_build::run(&workshop, &plan, &tasks, &extras, &watch);
+            let run = dmc_build::run(&workshop, plan, tasks, &extras, &watch);
             runtime().block_on(run);
         }
         Err(error) => watch.0.borrow_mut().failures.push(in_full(&error)),

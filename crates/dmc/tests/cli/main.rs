@@ -9,6 +9,7 @@
     reason = "these are tests: they stop at the first surprise, and their tables hold what they need"
 )]
 
+mod auditing;
 mod building;
 mod care;
 mod diff;

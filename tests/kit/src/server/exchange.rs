@@ -15,6 +15,7 @@ const TICK: Duration = Duration::from_millis(20);
 struct Head {
     request: Request,
     if_range: Option<String>,
+    if_none_match: Option<String>,
     close: bool,
 }
 
@@ -85,7 +86,7 @@ fn read_head(
     let target = target.split('?').next().unwrap_or_default();
     let path = decode(target.strip_prefix(&state.base).unwrap_or(target));
     let request = Request { method: method.to_owned(), path, range: None, connection };
-    let mut head = Head { request, if_range: None, close: false };
+    let mut head = Head { request, if_range: None, if_none_match: None, close: false };
     loop {
         let mut line = String::new();
         if reader.read_line(&mut line)? == 0 {
@@ -95,6 +96,7 @@ fn read_head(
         let value = value.trim();
         match name.to_ascii_lowercase().as_str() {
             "range" => head.request.range = Some(value.to_owned()),
+            "if-none-match" => head.if_none_match = Some(value.to_owned()),
             "if-range" => head.if_range = Some(value.to_owned()),
             "connection" => head.close = value.eq_ignore_ascii_case("close"),
             _ => {}
@@ -168,6 +170,9 @@ fn file_answer(
     fault: Option<&Fault>,
 ) -> io::Result<After> {
     let etag = format!("\"{}\"", &hex::encode(Sha256::digest(file))[..16]);
+    if head.if_none_match.as_ref() == Some(&etag) && fault.is_none() {
+        return empty(stream, 304, &[("ETag".to_owned(), etag)]);
+    }
     let unchanged = head.if_range.as_ref().is_none_or(|wanted| *wanted == etag);
     let wanted = head.request.range.as_deref().filter(|_| unchanged);
     let range = match wanted.filter(|_| fault != Some(&Fault::IgnoreRange)) {
