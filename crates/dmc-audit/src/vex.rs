@@ -223,6 +223,30 @@ mod tests {
         }
     }
 
+    /// As trivy 0.7x chooses among referrers, and tells a statement from an envelope.
+    #[test]
+    fn what_scanners_look_for_is_there() {
+        assert_eq!(ARTIFACT_TYPE, "application/vnd.in-toto+json");
+        assert_eq!(PREDICATE_TYPE_KEY, "in-toto.io/predicate-type");
+        assert!(PREDICATE_TYPE.starts_with("https://openvex.dev/ns/"));
+        let edition = Edition { tooling: "dmc 1", time: "2026-11-21T10:00:00Z", number: 1 };
+        let statement = attested(&product(), &document(&product(), &[], &edition));
+        assert!(statement.get("_type").is_some() && statement.get("payloadType").is_none());
+    }
+
+    #[test]
+    fn a_justification_stands_without_an_impact_statement() {
+        let image = audited(vec![
+            finding("CVE-1", "tool", "amd64", true),
+            finding("CVE-2", "tool", "amd64", false),
+        ]);
+        for one in statements(&product(), &[&image]) {
+            let justified = one.get("justification").is_some();
+            assert_eq!(justified, one["status"] == "not_affected", "{one}");
+            assert!(one.get("impact_statement").is_none() && one.get("status_notes").is_some());
+        }
+    }
+
     #[test]
     fn a_statement_is_bound_to_its_image() {
         let edition = Edition { tooling: "dmc 1", time: "2026-11-21T10:00:00Z", number: 2 };

@@ -50,7 +50,8 @@ fn text(audited: &Audited) -> String {
         let _ = write!(text, "\n  not covered: {package} {version}: {why}");
     }
     if *own_files > 0 {
-        let _ = write!(text, "\n  not covered: {own_files} files of the template itself");
+        let files = if *own_files == 1 { "1 file" } else { &format!("{own_files} files") };
+        let _ = write!(text, "\n  not covered: {files} of the template itself");
     }
     text
 }
@@ -71,7 +72,7 @@ fn summary(findings: &[Finding]) -> String {
         parts.push(format!("{undetermined} undetermined"));
     }
     if harmless > 0 {
-        parts.push(format!("{harmless} that do not affect the image"));
+        parts.push(format!("{harmless} not affecting the image"));
     }
     match parts.is_empty() {
         true => "nothing known".to_owned(),

@@ -32,16 +32,16 @@ fn an_audit_says_what_is_known_and_what_does_not_affect_the_image() {
     assert!(lines[0].starts_with("nginx amd64: "), "{}", told.stdout);
     assert!(
         lines[0].ends_with(
-            "; 1 high, 1 low, 1 not yet assigned, 1 undetermined, 1 that do not affect the image"
+            "; 1 high, 1 low, 1 not yet assigned, 1 undetermined, 1 not affecting the image"
         ),
         "{}",
         told.stdout
     );
     for part in [
-        "  CVE-2025-1 high: nginx 1.26.3-3 (nginx), open",
-        "  CVE-2024-33599 medium: glibc 2.41-12 (libc6), open; not affected: the code is in \
+        "  CVE-2025-1 high: nginx 1.26.3-3 (nginx, nginx-common), open",
+        "  CVE-2024-33599 medium: glibc 2.41-12 (libc-bin, libc6), open; not affected: the code is in \
          /usr/sbin/nscd, not in the image",
-        "  TEMP-0000000-123456 low: glibc 2.41-12 (libc6), open, no advisory (Minor issue, postponed)",
+        "  TEMP-0000000-123456 low: glibc 2.41-12 (libc-bin, libc6), open, no advisory (Minor issue, postponed)",
         ", undetermined",
         ", fixed in 99-1",
     ] {
