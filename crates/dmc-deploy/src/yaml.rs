@@ -134,6 +134,27 @@ mod tests {
             "list": [{ "name": "first", "values": [1, true, null] }, "second", [["nested"]], []],
         });
         let object = Object { kind: Kind::ConfigMap, name: String::new(), value };
-        insta::assert_snapshot!(yaml(&[object]), @r"");
+        insta::assert_snapshot!(yaml(&[object]), @r"
+        ---
+        apiVersion: v1
+        data:
+          a.conf: |
+            one {
+              two
+            }
+          b: |-
+            x
+            y
+          empty: {}
+        list:
+        - name: first
+          values:
+          - 1
+          - true
+          - null
+        - second
+        - - - nested
+        - []
+        ");
     }
 }

@@ -7,6 +7,7 @@
 //!   and misbehaves on demand; [`Proxy`] and [`TlsFront`] stand before it.
 //! - [`FakeRegistry`] takes images and misbehaves on demand.
 //! - [`FakeTracker`] makes up the data of a security tracker.
+//! - [`FakeCluster`] is a Kubernetes API server, strict and obstinate.
 //! - [`disk`] and [`clock`] make a program's disk full or its clock wrong.
 //! - [`fixtures`] holds a small Debian in which nginx can be built.
 //!
@@ -41,6 +42,7 @@
 
 mod archive;
 pub mod clock;
+mod cluster;
 mod deb;
 pub mod disk;
 mod elf;
@@ -52,6 +54,7 @@ mod server;
 mod tracker;
 
 pub use archive::{FakeArchive, FakeSuite, Hashes};
+pub use cluster::FakeCluster;
 pub use deb::{Compression, DebBuilder, Member, MemberKind};
 pub use elf::{ElfBuilder, HashStyle, NO_DEFAULT_LIB, loader};
 pub use front::{AUTHORITY, Proxy, TlsFront};

@@ -74,7 +74,8 @@ impl Cluster {
         let preconditions =
             Preconditions { uid: object.metadata.uid.clone(), resource_version: None };
         let params = DeleteParams::background().preconditions(preconditions);
-        match self.api(kind).delete(&name, &params).await {
+        let api = self.api(kind);
+        match self.patiently(async || api.delete(&name, &params).await).await {
             Ok(_) => Ok(true),
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(true),
             Err(kube::Error::Api(status)) if status.code == 409 => Ok(false),

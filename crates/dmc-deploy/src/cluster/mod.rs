@@ -25,6 +25,7 @@ use std::collections::BTreeSet;
 use std::error::Error;
 use std::path::PathBuf;
 use std::time::Duration;
+use tokio::time::sleep;
 
 /// Which cluster, and which namespace of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub struct ClusterOptions {
     pub namespace: Option<String>,
     /// Time between two looks at a rollout; none for a second.
     pub pace: Option<Duration>,
+    /// How long an answer may take; none for half a minute.
+    pub patience: Option<Duration>,
 }
 
 /// A cluster.
@@ -51,14 +54,21 @@ pub struct Cluster {
 const CONNECT: Duration = Duration::from_secs(10);
 const ANSWER: Duration = Duration::from_secs(30);
 
+/// What a cluster answers that has too much to do, and how often it is asked again.
+const BUSY: [u16; 3] = [429, 503, 504];
+const RETRIES: u32 = 3;
+
 impl Cluster {
     /// Reads the kubeconfig; nothing is asked of the cluster yet.
     pub async fn connect(options: &ClusterOptions) -> Result<Self, DeployError> {
         let mut config = config(options).await?;
         config.connect_timeout = Some(CONNECT);
-        config.read_timeout = Some(ANSWER);
-        config.write_timeout = Some(ANSWER);
+        let patience = options.patience.unwrap_or(ANSWER);
+        config.read_timeout = Some(patience);
+        config.write_timeout = Some(patience);
         config.reset_reader_on_write = true;
+        // A quarter of an hour of patience is for programs that nobody waits for.
+        config.default_retry = false;
         let own = config.default_namespace.clone();
         let namespace = options.namespace.clone().unwrap_or(own);
         let server = config.cluster_url.to_string();
@@ -78,19 +88,34 @@ impl Cluster {
         &self.server
     }
 
+    /// Asks again while the cluster is busy, a few times and each time after a longer wait.
+    async fn patiently<T>(&self, ask: impl AsyncFn() -> kube::Result<T>) -> kube::Result<T> {
+        let mut wait = self.pace;
+        for _ in 0..RETRIES {
+            match ask().await {
+                Err(kube::Error::Api(status)) if BUSY.contains(&status.code) => sleep(wait).await,
+                other => return other,
+            }
+            wait *= 2;
+        }
+        ask().await
+    }
+
     fn api(&self, kind: Kind) -> Api<DynamicObject> {
         Api::namespaced_with(self.client.clone(), &self.namespace, &kind.resource())
     }
 
     async fn get(&self, kind: Kind, name: &str) -> Result<Option<DynamicObject>, DeployError> {
-        let found = self.api(kind).get_opt(name).await;
+        let api = self.api(kind);
+        let found = self.patiently(async || api.get_opt(name).await).await;
         found.map_err(|error| self.failed(&format!("read {kind} {name}"), error))
     }
 
     /// Members of a set, of one kind.
     async fn members(&self, kind: Kind, set: &ApplySet) -> Result<Vec<DynamicObject>, DeployError> {
         let params = ListParams::default().labels(&format!("{PART_OF}={}", set.id()));
-        let found = self.api(kind).list(&params).await;
+        let api = self.api(kind);
+        let found = self.patiently(async || api.list(&params).await).await;
         let found =
             found.map_err(|error| self.failed(&format!("list objects of {kind}"), error))?;
         Ok(found.items)
@@ -99,7 +124,8 @@ impl Cluster {
     async fn apply_one(&self, object: &Object) -> Result<DynamicObject, DeployError> {
         let params = PatchParams::apply(crate::MANAGER).validation_strict();
         let patch = Patch::Apply(&object.value);
-        let applied = self.api(object.kind).patch(&object.name, &params, &patch).await;
+        let (api, name) = (self.api(object.kind), &object.name);
+        let applied = self.patiently(async || api.patch(name, &params, &patch).await).await;
         applied.map_err(|error| self.failed(&format!("apply {object}"), error))
     }
 

@@ -3,7 +3,7 @@
 mod pod;
 mod storage;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod workload;
 
 pub use pod::{restricted_container, restricted_pod};

@@ -1,0 +1,351 @@
+//! A Kubernetes API server on 127.0.0.1, as far as it takes to apply, watch over and delete.
+//!
+//! It answers over TLS to one bearer token; validates objects strictly (unknown fields, wrong
+//! types, what the API's rules say); takes server-side apply alone, with
+//! `application/apply-patch+yaml` and a field manager, and keeps `managedFields`, so that conflicts
+//! are real ones; deletes by UID. Rollouts come one step further at each look. It refuses on
+//! demand, in the words that a cluster would use, or says nothing at all.
+
+mod check;
+mod fields;
+mod http;
+
+use crate::{AUTHORITY, TlsFront};
+use fields::Fields;
+use http::{Answer, Ask};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread::JoinHandle;
+
+const TOKEN: &str = "a-token-of-tests";
+
+/// A running API server.
+#[derive(Debug)]
+pub struct FakeCluster {
+    front: TlsFront,
+    address: std::net::SocketAddr,
+    state: Arc<State>,
+    listening: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    stopped: AtomicBool,
+    shared: Mutex<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    namespaces: Vec<String>,
+    objects: BTreeMap<String, Kept>,
+    /// Method, part of the path, how often, answer; none for silence.
+    refusals: Vec<(String, String, usize, Option<Answer>)>,
+    asked: Vec<String>,
+    stuck: bool,
+    count: u64,
+}
+
+/// An object, and how it is coming on.
+#[derive(Debug, Clone)]
+struct Kept {
+    fields: Fields,
+    uid: u64,
+    version: u64,
+    generation: u64,
+    looks: u32,
+}
+
+impl FakeCluster {
+    /// A cluster with these namespaces.
+    pub fn start(namespaces: &[&str]) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        let address = listener.local_addr().expect("the port's number");
+        let state = Arc::new(State::default());
+        state.shared().namespaces = namespaces.iter().map(ToString::to_string).collect();
+        let serving = Arc::clone(&state);
+        let listening = std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                if serving.stopped.load(Ordering::SeqCst) {
+                    return;
+                }
+                let state = Arc::clone(&serving);
+                // A client that goes away is no failure.
+                std::thread::spawn(move || drop(http::serve(&stream, &state)));
+            }
+        });
+        let front = TlsFront::start(address);
+        Self { front, address, state, listening: Some(listening) }
+    }
+
+    /// A kubeconfig whose current context `tests` is this cluster and a namespace of it, and whose
+    /// context `stranger` has a token that is not known.
+    pub fn kubeconfig(&self, namespace: &str) -> String {
+        let cluster = json!({
+            "server": format!("https://{}", self.front.address()),
+            "certificate-authority-data": fields::base64(AUTHORITY.as_bytes()),
+        });
+        let context =
+            |user: &str| json!({ "cluster": "fake", "namespace": namespace, "user": user });
+        json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "tests",
+            "clusters": [{ "name": "fake", "cluster": cluster }],
+            "contexts": [
+                { "name": "tests", "context": context("tester") },
+                { "name": "stranger", "context": context("stranger") },
+            ],
+            "users": [
+                { "name": "tester", "user": { "token": TOKEN } },
+                { "name": "stranger", "user": { "token": "another" } },
+            ],
+        })
+        .to_string()
+    }
+
+    /// Lets the next `times` requests of a method, whose path contains `part`, be refused with a
+    /// status of the API.
+    pub fn refuse(
+        &self,
+        method: &str,
+        part: &str,
+        times: usize,
+        code: u16,
+        reason: &str,
+        message: &str,
+    ) {
+        let answer = Answer::status(code, reason, message, &[]);
+        self.state.shared().refusals.push((
+            method.to_owned(),
+            part.to_owned(),
+            times,
+            Some(answer),
+        ));
+    }
+
+    /// Lets requests of a method, whose path contains `part`, have no answer.
+    pub fn ignore(&self, method: &str, part: &str) {
+        self.state.shared().refusals.push((method.to_owned(), part.to_owned(), usize::MAX, None));
+    }
+
+    /// Lets rollouts come to nothing from now on.
+    pub fn get_stuck(&self) {
+        self.state.shared().stuck = true;
+    }
+
+    /// Puts an object there as another manager applies it; its path is the API's.
+    pub fn put(&self, path: &str, manager: &str, object: &Value) {
+        self.state.shared().apply(path, manager, true, object).expect("a good object");
+    }
+
+    /// Removes an object without a word.
+    pub fn remove(&self, path: &str) {
+        self.state.shared().objects.remove(path);
+    }
+
+    /// The paths of all objects.
+    pub fn paths(&self) -> Vec<String> {
+        self.state.shared().objects.keys().cloned().collect()
+    }
+
+    /// An object as it is now.
+    pub fn object(&self, path: &str) -> Option<Value> {
+        let shared = self.state.shared();
+        shared.objects.get(path).map(|kept| kept.shown(path, shared.stuck))
+    }
+
+    /// Method, path and query of every request so far.
+    pub fn asked(&self) -> Vec<String> {
+        self.state.shared().asked.clone()
+    }
+}
+
+impl Drop for FakeCluster {
+    fn drop(&mut self) {
+        self.state.stopped.store(true, Ordering::SeqCst);
+        // Wakes the listening thread.
+        drop(TcpStream::connect(self.address));
+        if let Some(listening) = self.listening.take() {
+            drop(listening.join());
+        }
+    }
+}
+
+impl State {
+    fn shared(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().expect("no thread of the server panics with the lock")
+    }
+
+    /// None for silence.
+    fn answer(&self, ask: &Ask) -> Option<Answer> {
+        let mut shared = self.shared();
+        shared.asked.push(format!("{} {}?{}", ask.method, ask.path, ask.query));
+        if ask.token != format!("Bearer {TOKEN}") {
+            return Some(Answer::status(401, "Unauthorized", "Unauthorized", &[]));
+        }
+        let refusal = shared.refusals.iter_mut().find(|(method, part, times, _)| {
+            *times > 0 && *method == ask.method && ask.path.contains(part.as_str())
+        });
+        if let Some((_, _, times, answer)) = refusal {
+            *times -= 1;
+            return answer.clone();
+        }
+        Some(shared.answer(ask))
+    }
+}
+
+impl Shared {
+    fn answer(&mut self, ask: &Ask) -> Answer {
+        let path = ask.path.as_str();
+        match ask.method.as_str() {
+            "GET" if check::is_list(path) => self.list(path, &ask.query_value("labelSelector")),
+            "GET" => self.get(path),
+            "PATCH" => self.patch(ask),
+            "DELETE" => self.delete(path, &ask.body),
+            _ => Answer::status(405, "MethodNotAllowed", "the method is not allowed", &[]),
+        }
+    }
+
+    fn get(&mut self, path: &str) -> Answer {
+        let stuck = self.stuck;
+        match self.objects.get_mut(path) {
+            None => check::not_found(path),
+            Some(kept) => {
+                kept.looks += 1;
+                Answer { code: 200, body: kept.shown(path, stuck) }
+            }
+        }
+    }
+
+    fn list(&self, path: &str, selector: &str) -> Answer {
+        let (key, wanted) = selector.split_once('=').unwrap_or_default();
+        let prefix = format!("{path}/");
+        let inside = self.objects.iter().filter(|(other, _)| other.starts_with(&prefix));
+        let shown = inside.map(|(path, kept)| kept.shown(path, self.stuck));
+        let matches = |it: &Value| key.is_empty() || it["metadata"]["labels"][key] == wanted;
+        let items: Vec<Value> = shown.filter(matches).collect();
+        let (version, kind) = check::kind_of(path);
+        let body = json!({
+            "apiVersion": version, "kind": format!("{kind}List"), "metadata": {}, "items": items,
+        });
+        Answer { code: 200, body }
+    }
+
+    fn patch(&mut self, ask: &Ask) -> Answer {
+        if ask.content_type != "application/apply-patch+yaml" {
+            let text = format!("`{}` is not a patch that this server takes", ask.content_type);
+            return Answer::status(415, "UnsupportedMediaType", &text, &[]);
+        }
+        let manager = ask.query_value("fieldManager");
+        if manager.is_empty() {
+            let text = "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is \
+                        required for apply patch";
+            return Answer::status(422, "Invalid", text, &[]);
+        }
+        let namespace =
+            ask.path.split("/namespaces/").nth(1).and_then(|rest| rest.split('/').next());
+        if let Some(namespace) = namespace.filter(|it| !self.namespaces.iter().any(|has| has == it))
+        {
+            let text = format!("namespaces \"{namespace}\" not found");
+            return Answer::status(404, "NotFound", &text, &[]);
+        }
+        let Ok(object) = serde_json::from_slice::<Value>(&ask.body) else {
+            return Answer::status(400, "BadRequest", "the object is no JSON", &[]);
+        };
+        let force = ask.query_value("force") == "true";
+        match self.apply(&ask.path, &manager, force, &object) {
+            Ok(code) => {
+                let kept = self.objects.get(&ask.path).expect("it was just applied");
+                Answer { code, body: kept.shown(&ask.path, self.stuck) }
+            }
+            Err(answer) => answer,
+        }
+    }
+
+    /// Server-side apply; the status of its success.
+    fn apply(
+        &mut self,
+        path: &str,
+        manager: &str,
+        force: bool,
+        object: &Value,
+    ) -> Result<u16, Answer> {
+        check::object(path, object)?;
+        let before = self.objects.get(path).cloned();
+        let mut fields = before.as_ref().map(|kept| kept.fields.clone()).unwrap_or_default();
+        let conflicts = fields.apply(manager, force, object);
+        if !conflicts.is_empty() {
+            return Err(check::conflict(object, &conflicts));
+        }
+        self.count += 1;
+        let count = self.count;
+        let Some(before) = before else {
+            let kept = Kept { fields, uid: count, version: count, generation: 1, looks: 0 };
+            self.objects.insert(path.to_owned(), kept);
+            return Ok(201);
+        };
+        check::unchangeable(path, &before.fields.value(), &fields.value())?;
+        if fields != before.fields {
+            let moved = fields.value()["spec"] != before.fields.value()["spec"];
+            let generation = before.generation + u64::from(moved);
+            let looks = if moved { 0 } else { before.looks };
+            let kept = Kept { fields, version: count, generation, looks, ..before };
+            self.objects.insert(path.to_owned(), kept);
+        }
+        Ok(200)
+    }
+
+    fn delete(&mut self, path: &str, options: &[u8]) -> Answer {
+        let options: Value = serde_json::from_slice(options).unwrap_or_default();
+        let Some(kept) = self.objects.get(path) else { return check::not_found(path) };
+        let wanted = options["preconditions"]["uid"].as_str();
+        let uid = kept.uid_text();
+        if let Some(wanted) = wanted.filter(|wanted| *wanted != uid) {
+            let text = format!(
+                "Precondition failed: UID in precondition: {wanted}, UID in object meta: {uid}"
+            );
+            return Answer::status(409, "Conflict", &text, &[]);
+        }
+        self.objects.remove(path);
+        Answer {
+            code: 200,
+            body: json!({ "kind": "Status", "apiVersion": "v1", "status": "Success" }),
+        }
+    }
+}
+
+impl Kept {
+    fn uid_text(&self) -> String {
+        format!("00000000-0000-4000-8000-{:012}", self.uid)
+    }
+
+    /// As the server shows it.
+    fn shown(&self, path: &str, stuck: bool) -> Value {
+        let mut value = self.fields.value();
+        let metadata = &mut value["metadata"];
+        metadata["uid"] = self.uid_text().into();
+        metadata["resourceVersion"] = self.version.to_string().into();
+        metadata["generation"] = self.generation.into();
+        metadata["managedFields"] = self.fields.managed();
+        if path.contains("/deployments/") || path.contains("/statefulsets/") {
+            value["status"] = self.status(&value, stuck);
+        }
+        value
+    }
+
+    /// The first look finds nothing new, the second new containers, the third that they are well.
+    fn status(&self, value: &Value, stuck: bool) -> Value {
+        let wanted = value["spec"]["replicas"].as_u64().unwrap_or(1);
+        let looks = if stuck { self.looks.min(2) } else { self.looks };
+        let well = if looks > 2 { wanted } else { 0 };
+        match looks {
+            0 | 1 => json!({ "observedGeneration": self.generation - 1, "replicas": 0 }),
+            _ => json!({
+                "observedGeneration": self.generation, "replicas": wanted,
+                "updatedReplicas": wanted, "availableReplicas": well, "readyReplicas": well,
+                "currentRevision": "1", "updateRevision": "1",
+            }),
+        }
+    }
+}
