@@ -26,6 +26,7 @@ use dmc_verify::{Counts, Problem, Report, Severity};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use tracing::Instrument as _;
 
 /// One of the forms in which an image is written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -156,7 +157,9 @@ impl Job {
         expired: Vec<String>,
     ) -> Result<(Arc<Self>, Trace), BuildError> {
         let lookups = Lookups::new(packages);
+        let span = tracing::trace_span!(target: "dmc_trace", "closure");
         let job = Self::choose(workshop, template, &lookups, expired)
+            .instrument(span)
             .await
             .map_err(|error| workshop.not_enough(template, packages.arch(), error))?;
         workshop.check_choice(template, packages.arch(), &job.candidates())?;
@@ -237,6 +240,7 @@ impl Job {
     }
 
     fn assemble(&self, contents: &StoreContents) -> Result<Assembled, AssembleError> {
+        let _span = tracing::trace_span!(target: "dmc_trace", "assemble").entered();
         let Resolved { closure, whole, .. } = &self.resolved;
         let epoch = self.workshop.settings.epoch;
         assemble::assemble(closure, whole.as_ref(), &self.arch_template, contents, epoch)
@@ -260,6 +264,7 @@ impl Job {
         assembled: &Assembled,
         contents: &StoreContents,
     ) -> Result<Report, BuildError> {
+        let _span = tracing::trace_span!(target: "dmc_trace", "verify").entered();
         let settings = &self.workshop.settings;
         let closure = &self.resolved.closure;
         let finished = Finished { closure, template: &self.arch_template, assembled, contents };
@@ -358,6 +363,7 @@ impl Job {
         layout: &Layout,
         compression: Compression,
     ) -> Result<Layer, BuildError> {
+        let _span = tracing::trace_span!(target: "dmc_trace", "layer", of = %compression).entered();
         let store = self.workshop.archive.store();
         let key = layer_key(&assembled.tree, compression);
         let known = store.record(&key).ok().flatten().filter(|_| !self.workshop.settings.force);

@@ -27,6 +27,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tracing::Instrument as _;
 
 /// What a task came to.
 #[derive(Debug)]
@@ -230,7 +231,10 @@ impl Run<'_> {
         let begun = Instant::now();
         let result = match self.needs(step).find(|needed| self.failed.contains(needed)) {
             Some(needed) => Err(BuildError::Skipped { needed }),
-            None => self.perform(step).await,
+            None => {
+                let span = tracing::trace_span!(target: "dmc_trace", "task", of = %step);
+                self.perform(step).instrument(span).await
+            }
         };
         (result, begun.elapsed())
     }

@@ -122,7 +122,9 @@ impl Workshop {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, BuildError> {
         let (done, result) = oneshot::channel();
+        let span = tracing::trace_span!(target: "dmc_trace", "work", of = task);
         rayon::spawn(move || {
+            let _span = span.entered();
             // Another task's failure may end the run before this one's turn, or during it.
             if !done.is_closed() {
                 let _ = done.send(work());

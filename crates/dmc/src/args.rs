@@ -209,6 +209,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) report: Option<Utf8PathBuf>,
 
+    /// File for when each stage of the run began and how long it took, for a browser to show.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) trace: Option<Utf8PathBuf>,
+
     /// Say more.
     #[arg(short = 'v', long, conflicts_with = "quiet")]
     pub(crate) verbose: bool,

@@ -6,9 +6,10 @@
 
 use crate::error::CommandError;
 use crate::progress::Bars;
+use crate::timeline::{self, Timeline};
 use std::io::{self, Write};
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -38,10 +39,14 @@ pub(crate) struct Logging {
 }
 
 /// Sends messages on their way from now on.
-pub(crate) fn start(logging: &Logging, bars: Bars) -> Result<(), CommandError> {
+pub(crate) fn start(
+    logging: &Logging,
+    bars: Bars,
+    timeline: Option<Timeline>,
+) -> Result<(), CommandError> {
     let ours = |level: LevelFilter| {
         // Other crates speak to their own developers; only their warnings are the user's concern.
-        tracing_subscriber::filter::Targets::new()
+        Targets::new()
             .with_default(level.min(LevelFilter::WARN))
             // What it has to say of a certificate is in the error.
             .with_target("rustls_platform_verifier", LevelFilter::OFF)
@@ -65,7 +70,9 @@ pub(crate) fn start(logging: &Logging, bars: Bars) -> Result<(), CommandError> {
         ),
         None => None,
     };
-    tracing_subscriber::registry().with(stderr).with(file).init();
+    let stages = Targets::new().with_target(timeline::TARGET, LevelFilter::TRACE);
+    let timeline = timeline.map(|timeline| timeline.with_filter(stages));
+    tracing_subscriber::registry().with(stderr).with(file).with(timeline).init();
     Ok(())
 }
 

@@ -31,6 +31,7 @@ mod report;
 mod request;
 mod settings;
 mod signatures;
+mod timeline;
 mod update;
 mod verify;
 mod why;
@@ -46,6 +47,7 @@ use request::Request;
 use settings::Environment;
 use std::process::ExitCode;
 use std::sync::Arc;
+use timeline::Timeline;
 
 fn main() -> ExitCode {
     let env = Environment::read();
@@ -58,7 +60,10 @@ fn main() -> ExitCode {
         return relay::between(port);
     }
     let bars = Bars::new(!args.quiet && !args.json);
-    match act(&args, &env, &bars) {
+    let timeline = args.trace.as_deref().map(Timeline::new);
+    let done = act(&args, &env, &bars, timeline.clone());
+    let written = timeline.map_or(Ok(()), |timeline| timeline.finish());
+    match done.and_then(|code| written.map(|()| code)) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             bars.clear();
@@ -68,11 +73,16 @@ fn main() -> ExitCode {
     }
 }
 
-fn act(args: &Args, env: &Environment, bars: &Bars) -> Result<u8, CommandError> {
+fn act(
+    args: &Args,
+    env: &Environment,
+    bars: &Bars,
+    timeline: Option<Timeline>,
+) -> Result<u8, CommandError> {
     if help::print_generated(args) {
         return Ok(0);
     }
-    logging::start(&settings::logging(args, env)?, bars.clone())?;
+    logging::start(&settings::logging(args, env)?, bars.clone(), timeline)?;
     let settings = settings::settings(args, env)?;
     for error in settings.catalog.broken() {
         let error = CommandError::from_library(error::USAGE, error, error.hint());

@@ -17,13 +17,15 @@ use futures::future::try_join_all;
 use reqwest::Url;
 use sha2::Digest;
 use std::sync::Arc;
+use tracing::Instrument as _;
 
 impl Archive {
     /// The packages of an architecture: every pocket's index, fetched and compiled where the
     /// store does not have it.
     pub async fn index(&self, arch: Arch) -> Result<Arc<Packages>, ArchiveError> {
         let cell = self.indices.cell(arch);
-        cell.get_or_try_init(|| self.merge(arch)).await.cloned()
+        let span = tracing::trace_span!(target: "dmc_trace", "index", of = %arch);
+        cell.get_or_try_init(|| self.merge(arch).instrument(span)).await.cloned()
     }
 
     /// Whether every index of an architecture is compiled already: by its name alone, as what it

@@ -114,7 +114,9 @@ async fn on_processor<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, ArchiveError> {
     let (done, result) = oneshot::channel();
+    let span = tracing::trace_span!(target: "dmc_trace", "work", of = task);
     rayon::spawn(move || {
+        let _span = span.entered();
         // Another task's failure ended the run while this one was waiting for its turn.
         if done.is_closed() {
             return;

@@ -8,13 +8,19 @@ use crate::store::{Contents, Shelf, StoreError, deb_name};
 use crate::transport::{FetchError, Wanted};
 use dmc_types::{PackageFacts, Sha256};
 use std::sync::Arc;
+use tracing::Instrument as _;
 
 impl Archive {
     /// What is known of a package: from the store, else decoded from the .deb in the store, else
     /// fetched. Requests for one package at the same time share the work.
     pub async fn facts(&self, candidate: &Candidate) -> Result<Arc<PackageFacts>, ArchiveError> {
         let cell = self.facts.cell(candidate.checksum);
-        cell.get_or_try_init(|| self.find_facts(candidate)).await.cloned()
+        let find = || {
+            let package = candidate.package.as_str();
+            let span = tracing::trace_span!(target: "dmc_trace", "package", of = package);
+            self.find_facts(candidate).instrument(span)
+        };
+        cell.get_or_try_init(find).await.cloned()
     }
 
     /// The decoded files of a package whose facts were asked for before.

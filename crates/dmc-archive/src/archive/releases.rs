@@ -14,6 +14,7 @@ use dmc_types::{Arch, Sha256, Suite, UnixTime};
 use futures::future::join_all;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use tracing::Instrument as _;
 
 /// What an archive must be, and what is to be read of it.
 struct Wanted<'a> {
@@ -33,7 +34,9 @@ impl Archive {
     /// The verified releases of all pockets: the vendor's, main before security, each in the
     /// order of the specification; then the third parties'.
     pub async fn releases(&self) -> Result<&[AcceptedRelease], ArchiveError> {
-        self.releases.get_or_try_init(|| self.find_releases()).await.map(Vec::as_slice)
+        let span = tracing::trace_span!(target: "dmc_trace", "releases");
+        let find = || self.find_releases().instrument(span);
+        self.releases.get_or_try_init(find).await.map(Vec::as_slice)
     }
 
     async fn find_releases(&self) -> Result<Vec<AcceptedRelease>, ArchiveError> {

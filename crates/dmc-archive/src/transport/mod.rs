@@ -41,6 +41,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
+use tracing::Instrument as _;
 
 /// How patient and how greedy a transport is.
 #[derive(Debug, Clone)]
@@ -240,9 +241,19 @@ impl Transport {
     }
 
     async fn fill(&self, url: &Url, sink: &mut Sink, total: Option<u64>) -> Result<(), FetchError> {
+        let name = url.path_segments().and_then(Iterator::last).unwrap_or_default();
+        let span = tracing::trace_span!(target: "dmc_trace", "fetch", of = name);
+        self.fill_from(url, name, (sink, total)).instrument(span).await
+    }
+
+    async fn fill_from(
+        &self,
+        url: &Url,
+        name: &str,
+        (sink, total): (&mut Sink, Option<u64>),
+    ) -> Result<(), FetchError> {
         let shared = &self.shared;
         let id = DownloadId(shared.next.fetch_add(1, Ordering::Relaxed));
-        let name = url.path_segments().and_then(Iterator::last).unwrap_or_default();
         shared.progress.started(id, name, total);
         shared.progress.advanced(id, sink.received());
         let mut line = Line { shared, id, pace: speed::Pace::default() };

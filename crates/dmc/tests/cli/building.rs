@@ -213,3 +213,27 @@ fn load_gives_the_engine_an_image_under_a_name_of_this_machine() {
     load(&["--repository", "example.org/web"]).good();
     assert!(manifest().contains("\"example.org/web:1.26.3\""), "{}", manifest());
 }
+
+#[test]
+fn a_trace_tells_when_each_stage_was_and_for_how_long() {
+    let stage = Stage::new();
+    let told = stage.run(&["-t", "nginx", "-A", "amd64", "--trace", "run.json"]).good();
+    assert_eq!(told.stdout.lines().count(), 1, "the results stay as they are: {}", told.stdout);
+    let trace = fs::read(stage.path("work/run.json")).unwrap();
+    let trace: serde_json::Value = serde_json::from_slice(&trace).unwrap();
+    let events = trace["traceEvents"].as_array().unwrap();
+    let span = |name: &str| {
+        let event = events.iter().find(|event| event["name"] == name);
+        let event = event.unwrap_or_else(|| panic!("no stage `{name}` in {events:?}"));
+        let [start, took, busy] = [&event["ts"], &event["dur"], &event["args"]["busy"]];
+        assert!(busy.as_u64() <= took.as_u64(), "{event}");
+        (start.as_u64().unwrap(), start.as_u64().unwrap() + took.as_u64().unwrap())
+    };
+    let image = span("task create nginx amd64");
+    for name in ["closure", "package nginx", "work decoding a package", "assemble", "layer gzip"] {
+        let (start, end) = span(name);
+        assert!(image.0 <= start && end <= image.1 + 1, "{name} is within the task");
+    }
+    let away = stage.run(&["-t", "nginx", "--trace", "missing/run.json"]);
+    away.failed(1, &["cannot write the trace `missing/run.json`"]);
+}
