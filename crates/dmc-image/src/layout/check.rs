@@ -62,8 +62,8 @@ impl Layout {
                 checked.unsound.insert(digest, Unsound::Damaged);
             }
         }
-        let (artifacts, named): (Vec<_>, Vec<_>) = entries.into_iter().partition(is_artifact);
-        for name in named {
+        let (artifacts, others): (Vec<_>, Vec<_>) = entries.into_iter().partition(is_artifact);
+        for name in others {
             let text = ref_name(&name).unwrap_or_default().to_owned();
             self.trace(name, &text, &mut checked);
         }
