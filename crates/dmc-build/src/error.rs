@@ -19,6 +19,7 @@ use dmc_image::LayoutError;
 use dmc_image::archive::ArchiveError as ExportError;
 use dmc_image::layout::TagError;
 use dmc_registry::RegistryError;
+use dmc_sbom::SbomError;
 use dmc_solve::Unsolvable;
 use dmc_system::GrammarError;
 use dmc_template::{ConfError, PackagePattern, RuleError, TemplateError, TextError};
@@ -239,6 +240,27 @@ pub enum BuildError {
     Skipped {
         /// The task that failed.
         needed: Step,
+    },
+    /// An image cannot be described.
+    #[error(transparent)]
+    Sbom(#[from] SbomError),
+    /// An image was never described, or not in this way.
+    #[error("the image of template {template} for {arch} has no document of kind `{kind}`")]
+    NoDocument {
+        /// The template.
+        template: TemplateName,
+        /// The architecture.
+        arch: Arch,
+        /// What was asked for.
+        kind: dmc_sbom::Kind,
+    },
+    /// Packages are under licences that are not wanted.
+    #[error("template {template}: {packages} packages are under licences that are denied")]
+    Denied {
+        /// The template.
+        template: TemplateName,
+        /// How many.
+        packages: usize,
     },
     /// No engine answers.
     #[error("no container engine answers")]

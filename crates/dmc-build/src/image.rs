@@ -5,10 +5,13 @@ use crate::config::{Description, run_config};
 use crate::contents::StoreContents;
 use crate::error::BuildError;
 use crate::extensions::{self, Extension, ExtensionCosts};
+use crate::inputs::template_digest;
+use crate::known::Releases;
 use crate::lookups::{Lookups, Trace};
 use crate::naming;
 use crate::record::ImageRecord;
 use crate::resolve::{Resolved, resolve};
+use crate::sbom;
 use crate::small;
 use crate::start::start;
 use crate::verify::{self, Finished};
@@ -20,6 +23,7 @@ use dmc_elf::Closure;
 use dmc_image::layer::{Layer, LayerError, layer_key};
 use dmc_image::oci::{Descriptor, ImageConfig, Manifest};
 use dmc_image::{Layout, LayoutError};
+use dmc_sbom::provenance::Build;
 use dmc_template::{ArchTemplate, BuildMode, Template};
 use dmc_types::{Arch, Compression, PackageName, Sha256, UnixTime};
 use dmc_verify::{Counts, Problem, Report, Severity};
@@ -91,9 +95,9 @@ pub(crate) async fn build(
     workshop: &Arc<Workshop>,
     template: &Template,
     packages: &Packages,
-    expired: Vec<String>,
+    releases: &Releases,
 ) -> Result<(ImageSummary, Trace), BuildError> {
-    let (job, trace) = Job::prepare(workshop, template, packages, expired).await?;
+    let (job, trace) = Job::prepare(workshop, template, packages, releases).await?;
     Ok((job.perform(Job::write).await?, trace))
 }
 
@@ -105,7 +109,7 @@ pub(crate) async fn verify(
     packages: &Packages,
     record: ImageRecord,
 ) -> Result<Report, BuildError> {
-    let (job, _) = Job::prepare(workshop, template, packages, Vec::new()).await?;
+    let (job, _) = Job::prepare(workshop, template, packages, &Releases::default()).await?;
     job.perform(move |job| job.look(&record)).await
 }
 
@@ -123,7 +127,8 @@ pub(crate) async fn choose(
     template: &Template,
     packages: &Packages,
 ) -> Result<Choice, BuildError> {
-    let job = Job::choose(workshop, template, &Lookups::new(packages), Vec::new()).await?;
+    let lookups = Lookups::new(packages);
+    let job = Job::choose(workshop, template, &lookups, &Releases::default()).await?;
     Ok(Choice { candidates: job.candidates(), closure: job.resolved.closure })
 }
 
@@ -145,7 +150,7 @@ struct Job {
     arch_template: ArchTemplate,
     extensions: Vec<Extension>,
     resolved: Resolved,
-    expired: Vec<String>,
+    releases: Releases,
 }
 
 impl Job {
@@ -154,11 +159,11 @@ impl Job {
         workshop: &Arc<Workshop>,
         template: &Template,
         packages: &Packages,
-        expired: Vec<String>,
+        releases: &Releases,
     ) -> Result<(Arc<Self>, Trace), BuildError> {
         let lookups = Lookups::new(packages);
         let span = tracing::trace_span!(target: "dmc_trace", "closure");
-        let job = Self::choose(workshop, template, &lookups, expired)
+        let job = Self::choose(workshop, template, &lookups, releases)
             .instrument(span)
             .await
             .map_err(|error| workshop.not_enough(template, packages.arch(), error))?;
@@ -171,7 +176,7 @@ impl Job {
         workshop: &Arc<Workshop>,
         template: &Template,
         packages: &Lookups<'_>,
-        expired: Vec<String>,
+        releases: &Releases,
     ) -> Result<Self, BuildError> {
         let mut arch_template = template.for_arch(packages.arch())?;
         let extensions =
@@ -200,7 +205,7 @@ impl Job {
             arch_template,
             extensions,
             resolved,
-            expired,
+            releases: releases.clone(),
         })
     }
 
@@ -317,7 +322,7 @@ impl Job {
             package: named_by.map(|found| (&found.package, found.version.as_str())),
             homepage,
             dist: &workshop.settings.conf.dist,
-            expired: &self.expired,
+            expired: &self.releases.expired,
             small: self.resolved.whole.is_some(),
             created: assembled.time,
         };
@@ -330,6 +335,7 @@ impl Job {
             let config = ImageConfig::new(platform, assembled.time, run, &layer, &by);
             let manifest = layout.write_image(platform, &config, &layer, annotations.clone())?;
             record.write(&layout, &manifest.digest)?;
+            sbom::describe(&workshop.settings, &layout, &manifest, Some(self.build(compression)))?;
             Ok(Form { compression, manifest, layer_size: layer.size })
         };
         let first = form(workshop.settings.compression.first())?;
@@ -353,6 +359,21 @@ impl Job {
                 .collect(),
             annotations,
         })
+    }
+
+    /// What the image is built from besides its packages.
+    fn build(&self, compression: Compression) -> Build {
+        let settings = &self.workshop.settings;
+        let flags = [(self.resolved.whole.is_some(), "small"), (settings.strict, "strict")];
+        Build {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            dist: settings.dist(),
+            compression: compression.to_string(),
+            flags: flags.into_iter().filter_map(|(is, name)| is.then_some(name)).collect(),
+            template: template_digest(&self.template),
+            rules: settings.rules_digest(),
+            vouching: self.releases.named.clone(),
+        }
     }
 
     /// The layer: written, or found in the layout where the same tree was written before.

@@ -19,10 +19,12 @@ use sha2::Digest as _;
 use std::sync::Arc;
 
 /// What of the releases of a run reaches an image.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Releases {
-    /// Digests of their texts.
+    /// Digests of their texts, or of what a lock has in their place.
     pub(crate) digests: Vec<Sha256>,
+    /// What they are, by name: suites and digests of their texts.
+    pub(crate) named: Vec<(String, Sha256)>,
     /// The suites among them that were accepted although they had expired.
     pub(crate) expired: Vec<String>,
 }
@@ -47,13 +49,17 @@ impl Workshop {
     /// What of the releases of a run reaches an image.
     pub(crate) async fn releases(&self) -> Result<Releases, BuildError> {
         let releases = self.metadata.releases().await?;
-        let digests = releases.iter().map(|accepted| accepted.release.digest()).collect();
+        let named: Vec<(String, Sha256)> = releases
+            .iter()
+            .map(|accepted| (accepted.suite.to_string(), accepted.release.digest()))
+            .collect();
+        let digests = named.iter().map(|(_, digest)| *digest).collect();
         let expired = releases
             .iter()
             .filter(|accepted| accepted.release.accepted_expired())
             .map(|accepted| accepted.suite.to_string())
             .collect();
-        Ok(Releases { digests, expired })
+        Ok(Releases { digests, named, expired })
     }
 
     /// What an image of a template depends on besides the packages.
@@ -162,7 +168,7 @@ impl Workshop {
         let template = self.settings.catalog.get(template.as_str())?;
         loop {
             let packages = self.packages(template, arch).await?;
-            match image::build(self, template, &packages, releases.expired.clone()).await {
+            match image::build(self, template, &packages, releases).await {
                 Err(BuildError::Archive(error)) if self.metadata.repair_index(arch, &error) => {}
                 other => return other,
             }

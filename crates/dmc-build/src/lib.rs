@@ -34,6 +34,7 @@ mod push;
 mod record;
 mod resolve;
 mod run;
+mod sbom;
 mod settings;
 mod signing;
 mod small;
@@ -53,6 +54,7 @@ pub use diff::{
 };
 pub use dmc_deploy::farm as farm_objects;
 pub use dmc_farm::Shard;
+pub use dmc_sbom::Kind as DocumentKind;
 pub use dmc_sign::Zeroizing;
 pub use error::BuildError;
 pub use extensions::{ExtensionCost, ExtensionCosts};
@@ -68,6 +70,7 @@ pub use promote::{How, Live, Past, PromoteError, Promoted, Restarted};
 pub use push::{Blobs, PushError, Pushed};
 pub use record::{FileRecord, ImageRecord, PackageRecord};
 pub use run::{Extras, Outcome, ReleaseLine, Tool, Watch, run};
+pub use sbom::{Described, LicenceReport, PackageLicence};
 pub use settings::{Settings, Variant};
 pub use signing::{
     CheckedImage, CheckedRepository, NewKeys, Passwords, Signed, Signers, SigningError, keygen,

@@ -20,6 +20,10 @@ pub enum Activity {
     Verify,
     /// Hold images against a security tracker.
     Audit,
+    /// Say what images are made of, as documents.
+    Sbom,
+    /// Say under which licences packages of images are.
+    Licences,
     /// Run the templates' tests against the images.
     Test,
     /// Put images into an engine.
@@ -67,6 +71,10 @@ pub enum Step {
     Verify(TemplateName, Arch),
     /// Hold a template's images against a security tracker.
     Audit(TemplateName),
+    /// Have the documents about the image of an architecture.
+    Sbom(TemplateName, Arch),
+    /// Say under which licences the packages of an image are.
+    Licences(TemplateName, Arch),
     /// Run the template's tests against the image of this architecture.
     Test(TemplateName, Arch),
     /// Put the image of this architecture into an engine.
@@ -104,6 +112,8 @@ impl Step {
             Self::Image(..) | Self::Index(_) => Activity::Create,
             Self::Verify(..) => Activity::Verify,
             Self::Audit(_) => Activity::Audit,
+            Self::Sbom(..) => Activity::Sbom,
+            Self::Licences(..) => Activity::Licences,
             Self::Test(..) => Activity::Test,
             Self::Load(..) => Activity::Load,
             Self::Push(_) => Activity::Push,
@@ -128,6 +138,8 @@ impl Step {
             | Self::Image(name, _)
             | Self::Index(name)
             | Self::Verify(name, _)
+            | Self::Sbom(name, _)
+            | Self::Licences(name, _)
             | Self::Test(name, _)
             | Self::Load(name, _)
             | Self::Push(name)
@@ -153,6 +165,8 @@ impl Step {
             Self::Indices(arch)
             | Self::Image(_, arch)
             | Self::Verify(_, arch)
+            | Self::Sbom(_, arch)
+            | Self::Licences(_, arch)
             | Self::Test(_, arch)
             | Self::Load(_, arch)
             | Self::Promote(_, arch)
@@ -187,6 +201,8 @@ impl Step {
             Self::Index(_) => "join the architectures, set the tags",
             Self::Verify(..) => "look for what is wrong with the image",
             Self::Audit(_) => "hold the images against a security tracker",
+            Self::Sbom(..) => "say what the image is made of",
+            Self::Licences(..) => "say under which licences its packages are",
             Self::Test(..) => "run the template's tests against the image",
             Self::Load(..) => "put the image into the container engine",
             Self::Push(_) => "bring images and tags to the registry",
@@ -212,6 +228,8 @@ impl fmt::Display for Activity {
             Self::Create => "create",
             Self::Verify | Self::Signatures => "verify",
             Self::Audit => "audit",
+            Self::Sbom => "sbom",
+            Self::Licences => "licences",
             Self::Test => "test",
             Self::Load => "load",
             Self::Push => "push",
@@ -320,6 +338,16 @@ impl Plan {
         }
         if does(Activity::Audit) {
             steps.extend(templates.iter().cloned().map(Step::Audit));
+        }
+        if does(Activity::Sbom) {
+            for template in templates {
+                steps.extend(archs.iter().map(|arch| Step::Sbom(template.clone(), *arch)));
+            }
+        }
+        if does(Activity::Licences) {
+            for template in templates {
+                steps.extend(archs.iter().map(|arch| Step::Licences(template.clone(), *arch)));
+            }
         }
         if does(Activity::Test) {
             let run = if archs.contains(&host) { &[host] } else { archs };

@@ -51,7 +51,7 @@ pub struct PackageRecord {
 }
 
 /// One file of an image.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileRecord {
     /// The package that ships it; none for files that are made or placed.
     #[serde(skip_serializing_if = "Option::is_none", default)]

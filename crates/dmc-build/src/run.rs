@@ -12,6 +12,7 @@ use crate::naming;
 use crate::plan::{Plan, Step};
 use crate::promote::{self, Promoted, Restarted, Trial};
 use crate::push::Pushed;
+use crate::sbom::{Described, LicenceReport};
 use crate::signing::{self, CheckedRepository};
 use crate::test::{self, TestResult};
 use crate::workshop::{Named, Workshop};
@@ -20,6 +21,7 @@ use dmc_archive::ArchiveError;
 use dmc_archive::KeyInUse;
 use dmc_archive::release::News;
 use dmc_farm::Built;
+use dmc_sbom::Kind as DocumentKind;
 use dmc_types::{Arch, TemplateName};
 use dmc_verify::Report;
 use futures::future::join_all;
@@ -68,6 +70,12 @@ pub enum Outcome {
     Verified(Box<Report>),
     /// What a security tracker knows of a template's images.
     Audited(Box<AuditReport>),
+    /// What the layout has of documents about an image.
+    Described(Vec<Described>),
+    /// One of these, as it is.
+    Document(Vec<u8>),
+    /// The licences of an image's packages, none of which is denied.
+    Licences,
     /// The engine has the image.
     Loaded(Vec<String>),
     /// The registry has the image.
@@ -139,6 +147,8 @@ pub trait Watch {
     fn tested(&self, _step: &Step, _result: &TestResult) {}
     /// A task has come further.
     fn further(&self, _step: &Step, _state: &str) {}
+    /// The licences of an image's packages are known.
+    fn licences(&self, _step: &Step, _report: &LicenceReport) {}
     /// A task is over.
     fn ended(
         &self,
@@ -165,6 +175,8 @@ pub struct Extras {
     pub conf: Option<(Utf8PathBuf, String)>,
     /// What this machine builds of a farm's plan.
     pub shard: Option<ShardJob>,
+    /// The document that `sbom` hands out; none for a list.
+    pub document: Option<DocumentKind>,
 }
 
 /// Does the selected tasks. Returns how many failed.
@@ -267,6 +279,8 @@ impl Run<'_> {
             }
             Step::Audit(template)
             | Step::Verify(template, _)
+            | Step::Sbom(template, _)
+            | Step::Licences(template, _)
             | Step::Test(template, _)
             | Step::Load(template, _) => {
                 vec![Step::Index(template.clone())]
@@ -322,6 +336,8 @@ impl Run<'_> {
             Step::Audit(template) => {
                 Ok(Outcome::Audited(Box::new(self.workshop.audit(template).await?)))
             }
+            Step::Sbom(template, arch) => self.sbom(template, *arch),
+            Step::Licences(template, arch) => self.licences(step, template, *arch),
             Step::Test(template, arch) => self.test(step, template, *arch).await,
             Step::Load(template, arch) => self.load(template, *arch),
             Step::Push(template) => {
@@ -514,6 +530,27 @@ impl Run<'_> {
         let tell = |result: &TestResult| self.watch.tested(step, result);
         let promoted = promote::promote(self.workshop, template, trial, tell).await?;
         Ok(Outcome::Promoted(Box::new(promoted)))
+    }
+
+    fn sbom(&self, template: &TemplateName, arch: Arch) -> Result<Outcome, BuildError> {
+        Ok(match self.extras.document {
+            Some(kind) => Outcome::Document(self.workshop.document(template, arch, kind)?),
+            None => Outcome::Described(self.workshop.documents(template, arch)?),
+        })
+    }
+
+    fn licences(
+        &self,
+        step: &Step,
+        template: &TemplateName,
+        arch: Arch,
+    ) -> Result<Outcome, BuildError> {
+        let report = self.workshop.licences(template, arch)?;
+        self.watch.licences(step, &report);
+        match report.denied().count() {
+            0 => Ok(Outcome::Licences),
+            packages => Err(BuildError::Denied { template: template.clone(), packages }),
+        }
     }
 
     fn load(&self, template: &TemplateName, arch: Arch) -> Result<Outcome, BuildError> {

@@ -9,6 +9,7 @@ mod dated;
 mod deploy;
 mod farm;
 mod file;
+mod licences;
 mod promotion;
 mod registry;
 mod signing;
@@ -23,6 +24,7 @@ pub use deploy::ClusterConf;
 use dmc_types::{Arch, Compressions, NameError, Suite};
 pub use farm::FarmConf;
 pub use file::Engine;
+pub use licences::Licences;
 pub use promotion::Promotion;
 pub use registry::RegistryConf;
 pub use signing::Signing;
@@ -79,6 +81,8 @@ pub struct Conf {
     pub audit: Audit,
     /// Which cluster, and what all that runs there has in common.
     pub deploy: ClusterConf,
+    /// What licences are called, and which are not wanted.
+    pub licences: Licences,
     /// The keys that sign, and those that count.
     pub signing: Signing,
     /// How a cluster builds.

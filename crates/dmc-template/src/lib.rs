@@ -29,7 +29,7 @@ mod words;
 pub use catalog::{Catalog, TemplateFolder};
 pub use conf::ClusterConf;
 pub use conf::{Audit, Conf, ConfError, ConfLayer, Dist, Engine, Pocket, Promotion, Vendor};
-pub use conf::{FarmConf, RegistryConf, Signing, Snapshot, ThirdParty, Uris};
+pub use conf::{FarmConf, Licences, RegistryConf, Signing, Snapshot, ThirdParty, Uris};
 pub use deploy::Deploy;
 pub use error::TemplateError;
 pub use extensions::{ExtensionName, ExtensionPackage, ExtensionTable, Extensions, Switch};

@@ -169,6 +169,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) sign_key: Option<Utf8PathBuf>,
 
+    /// For sbom: the document to print, one line an image.
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: Option<Format>,
+
     /// Container engine for load and test.
     #[arg(long, value_name = "ENGINE")]
     pub(crate) engine: Option<EngineChoice>,
@@ -256,6 +260,10 @@ pub(crate) enum Activity {
     Verify,
     /// Hold images against Debian's security tracker; say what does not affect them, as VEX.
     Audit,
+    /// Say what images are made of: SPDX, CycloneDX, provenance (--format prints one).
+    Sbom,
+    /// Say under which licences the images' packages are; fail by the deny list.
+    Licences,
     /// Run the templates' tests against the images.
     Test,
     /// Put the image for this machine into docker or podman.
@@ -323,6 +331,8 @@ impl Activity {
             Self::Create => Some(dmc_build::Activity::Create),
             Self::Verify => Some(dmc_build::Activity::Verify),
             Self::Audit => Some(dmc_build::Activity::Audit),
+            Self::Sbom => Some(dmc_build::Activity::Sbom),
+            Self::Licences => Some(dmc_build::Activity::Licences),
             Self::Test => Some(dmc_build::Activity::Test),
             Self::Load => Some(dmc_build::Activity::Load),
             Self::Push => Some(dmc_build::Activity::Push),
@@ -339,6 +349,17 @@ impl Activity {
             | Self::Check => None,
         }
     }
+}
+
+/// Documents about an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// SPDX 2.3
+    Spdx,
+    /// CycloneDX 1.6
+    Cyclonedx,
+    /// SLSA provenance 1
+    Provenance,
 }
 
 /// Engines that load and test know.

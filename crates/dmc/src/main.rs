@@ -19,6 +19,7 @@ mod help;
 mod interrupt;
 mod keygen;
 mod keys;
+mod licences;
 mod list;
 mod lock;
 mod logging;
@@ -29,6 +30,7 @@ mod push;
 mod relay;
 mod report;
 mod request;
+mod sbom;
 mod settings;
 mod signatures;
 mod timeline;
@@ -110,6 +112,8 @@ fn act(
             let needs_one = [
                 Activity::Create,
                 Activity::Verify,
+                Activity::Sbom,
+                Activity::Licences,
                 Activity::Test,
                 Activity::Load,
                 Activity::Push,

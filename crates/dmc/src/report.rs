@@ -5,10 +5,10 @@ use crate::error::{CommandError, FAILED, USAGE};
 use crate::keys;
 use crate::lock;
 use crate::progress::Bars;
-use crate::{audit, deploy, farm, promote, push, signatures, update, verify};
+use crate::{audit, deploy, farm, licences, promote, push, sbom, signatures, update, verify};
 use dmc_build::{
-    BuildError, ExtensionCost, ExtensionCosts, ImageSummary, Outcome, ReleaseLine, Step,
-    TestResult, Watch,
+    BuildError, ExtensionCost, ExtensionCosts, ImageSummary, LicenceReport, Outcome, ReleaseLine,
+    Step, TestResult, Watch,
 };
 use dmc_types::{Arch, PackageName};
 use serde_json::{Value, json};
@@ -143,6 +143,9 @@ impl Report {
             Outcome::Promoted(promoted) => promote::told(self, step, promoted),
             Outcome::Restarted(restarted) => promote::restarted(self, step, restarted),
             Outcome::Audited(report) => self.audited(step, report),
+            Outcome::Described(all) => self.results(sbom::lines(step, all)),
+            Outcome::Document(bytes) => self.document(bytes),
+            Outcome::Licences => {}
             Outcome::Chosen(images) => lock::chosen(step, images),
             Outcome::Lock { update, written } => lock::told(self, update, *written),
             Outcome::Delivered(delivered) => farm::delivered(self, step, delivered, took),
@@ -235,6 +238,15 @@ impl Report {
         }
     }
 
+    /// A document about an image, as it is.
+    fn document(&self, bytes: &[u8]) {
+        let text = String::from_utf8_lossy(bytes);
+        match serde_json::from_slice(bytes) {
+            Ok(value) if self.json => self.result(&text, &value),
+            _ => self.result(&text, &Value::Null),
+        }
+    }
+
     /// What is wrong with an image: results, and a failure where it cannot work.
     fn verified(&self, step: &Step, report: &dmc_verify::Report) {
         self.result(&verify::text(step, report), &verify::value(step, report));
@@ -290,6 +302,10 @@ impl Watch for Report {
             "failure": result.failure, "seconds": result.took.as_secs_f64(),
         });
         self.result(&text, &value);
+    }
+
+    fn licences(&self, step: &Step, report: &LicenceReport) {
+        self.result(&licences::text(step, report), &licences::value(step, report));
     }
 
     fn ended(

@@ -114,6 +114,10 @@ pub(crate) fn request(args: &Args, settings: &Settings) -> Result<Request, Comma
         );
     }
     with_registry(args, settings, &mut tasks);
+    if args.format.is_some() && !tasks.contains(&dmc_build::Activity::Sbom) {
+        return Err(CommandError::usage("--format is for sbom")
+            .hint("dmc sbom -t nginx -A amd64 --format spdx"));
+    }
     if args.diff {
         tasks.remove(&dmc_build::Activity::Lock);
         tasks.insert(dmc_build::Activity::CompareLock);

@@ -1,6 +1,6 @@
 //! From what was typed to what a run is made of: flags over environment over configuration.
 
-use crate::args::{Args, EngineChoice};
+use crate::args::{Args, EngineChoice, Format};
 use crate::embedded;
 use crate::error::{CommandError, USAGE};
 use crate::logging::{self, Logging};
@@ -8,7 +8,7 @@ use crate::password::Asked;
 use camino::{Utf8Path, Utf8PathBuf};
 use dmc_archive::Floor;
 use dmc_build::audit::AuditSettings;
-use dmc_build::{DeployOptions, Engine, Extras, LockFailure, Settings, read_lock};
+use dmc_build::{DeployOptions, DocumentKind, Engine, Extras, LockFailure, Settings, read_lock};
 use dmc_lock::Lock;
 use dmc_template::{Catalog, Conf, ConfLayer, Snapshot, TemplateFolder, nearest};
 use dmc_types::{Arch, Compressions};
@@ -340,6 +340,11 @@ pub(crate) fn extras(args: &Args, settings: &Settings, env: &Environment) -> Ext
         tag: args.tag.clone(),
         with_data: args.with_data,
     };
+    let document = args.format.map(|format| match format {
+        Format::Spdx => DocumentKind::Spdx,
+        Format::Cyclonedx => DocumentKind::CycloneDx,
+        Format::Provenance => DocumentKind::Provenance,
+    });
     let repository = args.repository.clone();
-    Extras { engine, relay, repository, deploy, conf, shard: None }
+    Extras { engine, relay, repository, deploy, conf, shard: None, document }
 }

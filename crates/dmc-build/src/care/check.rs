@@ -68,6 +68,8 @@ pub(super) struct Damage {
     pub(super) records: Vec<(Utf8PathBuf, Sha256)>,
     /// Whatever names lead to: the names of each blob.
     pub(super) names: BTreeMap<Sha256, BTreeSet<String>>,
+    /// Those that are documents about images.
+    pub(super) documents: BTreeSet<Sha256>,
 }
 
 impl Workshop {
@@ -116,6 +118,7 @@ impl Workshop {
             damage.records = self.unreadable_records(layout, &found.images, &found.named)?;
             damage.blobs = found.unsound;
             damage.names = found.named;
+            damage.documents = found.documents;
         }
         Ok((Checkup { read, findings: Vec::new() }, damage))
     }

@@ -3,6 +3,7 @@
 use super::check::{Checkup, Cure, Damage, Finding, RECORD};
 use super::{Referred, records};
 use crate::error::BuildError;
+use crate::image::ImageSummary;
 use crate::record::ImageRecord;
 use crate::workshop::{Workshop, of_platform};
 use camino::Utf8PathBuf;
@@ -152,7 +153,7 @@ impl Workshop {
         layout: &Layout,
         damage: &Damage,
     ) -> Result<Vec<Finding>, BuildError> {
-        let Damage { blobs, records, names, .. } = damage;
+        let Damage { blobs, records, names, documents, .. } = damage;
         for blob in blobs.keys() {
             layout.remove_blob(blob)?;
         }
@@ -171,6 +172,7 @@ impl Workshop {
         let cure = |blob: &Sha256, there: bool| match names.get(blob) {
             None => Cure::Removed,
             Some(_) if there => Cure::Restored,
+            Some(tags) if documents.contains(blob) => not_written_again(tags),
             Some(tags) => {
                 let templates = self.templates_of(Some(tags));
                 let error = templates.iter().find_map(|template| failed.get(template).cloned());
@@ -198,6 +200,9 @@ impl Workshop {
         let mut images = Vec::new();
         for arch in self.archs_of(layout, template)? {
             images.push(self.image(template, arch).await?.0);
+        }
+        for manifest in images.iter().flat_map(ImageSummary::manifests) {
+            self.described(layout, manifest)?;
         }
         Self::write_index(layout, &images)?;
         Ok(())
@@ -249,6 +254,14 @@ fn forgotten() -> Cure {
              of a lock: compare the date that `dmc setup` shows with another machine's"
                 .to_owned(),
         ),
+    }
+}
+
+fn not_written_again(names: &BTreeSet<String>) -> Cure {
+    let template = names.first().and_then(|name| name.split(':').next()).unwrap_or_default();
+    Cure::Lost {
+        why: "it is a document about an image that only a build writes".to_owned(),
+        hint: Some(format!("build the image again (dmc -t {template} --force)")),
     }
 }
 

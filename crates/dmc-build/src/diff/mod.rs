@@ -8,6 +8,8 @@
 mod changelogs;
 mod sides;
 
+pub(crate) use sides::is_database;
+
 pub use changelogs::{ChangelogEntry, NoChangelog, SourceChange};
 
 use crate::error::BuildError;

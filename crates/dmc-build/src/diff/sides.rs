@@ -21,6 +21,11 @@ use std::fs;
 const STATUS: &[u8] = b"/var/lib/dpkg/status";
 const STATUS_D: &[u8] = b"/var/lib/dpkg/status.d/";
 
+/// Whether a path is one of those.
+pub(crate) fn is_database(path: &ImagePath) -> bool {
+    path.as_bytes() == STATUS || path.as_bytes().starts_with(STATUS_D)
+}
+
 /// Says whether a document is an index or a manifest.
 #[derive(Deserialize)]
 struct Either {
@@ -121,9 +126,7 @@ fn image(layout: &Layout, descriptor: &Descriptor) -> Result<Holding, BuildError
         machine: machine.architecture.clone(),
     })?;
     let record = ImageRecord::read(layout, &descriptor.digest).ok();
-    let database = |path: &ImagePath| {
-        record.is_none() && (path.as_bytes() == STATUS || path.as_bytes().starts_with(STATUS_D))
-    };
+    let database = |path: &ImagePath| record.is_none() && is_database(path);
     let files = layout.files(&manifest, &database)?;
     let title = manifest.annotations.get("org.opencontainers.image.title").cloned();
     let template = record.as_ref().map(|record| record.template.to_string()).or(title);

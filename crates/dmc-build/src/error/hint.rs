@@ -51,6 +51,14 @@ impl BuildError {
             Self::Layout(error) => Some(error.hint().to_owned()),
             Self::Export(error) => Some(error.hint().to_owned()),
             Self::Deploy(error) => error.hint(),
+            Self::Sbom(error) => Some(error.hint()),
+            Self::NoDocument { template, .. } => {
+                Some(format!("a build writes it: dmc -t {template} --force"))
+            }
+            Self::Denied { .. } => Some(
+                "leave them out of the template, or change `deny` in [licences] of the configuration"
+                    .to_owned(),
+            ),
             Self::NoTask(_) => Some("`-l` lists the tasks with their numbers".to_owned()),
             Self::Skew { .. } => Some(
                 "the archive has not built it everywhere yet: wait, build one architecture (-A), \

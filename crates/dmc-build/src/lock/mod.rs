@@ -44,7 +44,9 @@ impl Workshop {
         let rows = self.held(lock, template, arch)?;
         let expired = lock.releases.iter().filter(|(_, release)| release.expired);
         let expired = expired.map(|(suite, _)| suite.suite.to_string()).collect();
-        Ok(Releases { digests: vec![digest(&rows)], expired })
+        let named = lock.releases.iter();
+        let named = named.map(|(suite, release)| (suite.suite.to_string(), release.in_release));
+        Ok(Releases { digests: vec![digest(&rows)], named: named.collect(), expired })
     }
 
     /// The packages that a build may use: those of the archive, or of the lock.

@@ -20,7 +20,9 @@ fn the_documents_of_nginx_are_as_they_were() {
     let stage = Stage::new();
     stage.build().good();
     let out = stage.path("out");
-    let names = json(&out.join("index.json"));
+    let mut names = json(&out.join("index.json"));
+    // Documents about images say which releases vouched for them: these are of today.
+    names["manifests"].as_array_mut().unwrap().retain(|it| it.get("artifactType").is_none());
     insta::assert_snapshot!("index.json", pretty(&names));
     let index = document(&out, &names["manifests"][0]);
     insta::assert_snapshot!("index", pretty(&index));

@@ -21,6 +21,7 @@ mod locked;
 mod pushing;
 mod refused;
 mod same;
+mod sbom;
 mod small;
 mod stage;
 mod system;

@@ -5,8 +5,9 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use dmc_archive::{Progress, Quiet};
 use dmc_build::{
-    Activity, BuildError, Extras, ImageSummary, LockUpdate, Named, Outcome, Passwords, Plan, Reach,
-    Selection, Settings, Standing, Step, Watch, Workshop, Zeroizing,
+    Activity, BuildError, Described, Extras, ImageSummary, LicenceReport, LockUpdate, Named,
+    Outcome, Passwords, Plan, Reach, Selection, Settings, Standing, Step, Watch, Workshop,
+    Zeroizing,
 };
 use dmc_template::{Catalog, Conf, ConfLayer, TemplateFolder};
 use dmc_testkit::{EPOCH, FakeArchive, FakeSuite, Server, SigningKey, fixtures};
@@ -217,6 +218,10 @@ pub(crate) struct Run {
     pub(crate) audits: BTreeMap<String, dmc_build::audit::AuditReport>,
     /// What became of the lock.
     pub(crate) lock: Option<LockUpdate>,
+    /// The documents about images.
+    pub(crate) documents: Vec<Described>,
+    /// The licences of images' packages.
+    pub(crate) licences: Vec<LicenceReport>,
     /// Task, message with causes, and hint of each failure.
     pub(crate) failures: Vec<String>,
 }
@@ -253,6 +258,10 @@ struct Witness(RefCell<Run>);
 impl Watch for Witness {
     fn begun(&self, _: usize, _: &Step) {}
 
+    fn licences(&self, _: &Step, report: &LicenceReport) {
+        self.0.borrow_mut().licences.push(report.clone());
+    }
+
     fn ended(&self, _: usize, step: &Step, result: &Result<Outcome, BuildError>, _: Duration) {
         let mut run = self.0.borrow_mut();
         match result {
@@ -265,6 +274,7 @@ impl Watch for Witness {
                 run.indices.insert(step.template().unwrap().to_string(), named.clone());
             }
             Ok(Outcome::Changes(standings)) => run.standings.extend(standings.iter().cloned()),
+            Ok(Outcome::Described(all)) => run.documents.extend(all.iter().cloned()),
             Ok(Outcome::Lock { update, .. }) => run.lock = Some((**update).clone()),
             Ok(Outcome::Verified(report)) => {
                 let name = format!("{} {}", step.template().unwrap(), step.arch().unwrap());

@@ -25,6 +25,8 @@ pub struct Checked {
     pub named: BTreeMap<Sha256, BTreeSet<String>>,
     /// The manifests of images among these.
     pub images: BTreeSet<Sha256>,
+    /// Documents about images, and all that they are made of.
+    pub documents: BTreeSet<Sha256>,
 }
 
 /// What is wrong with a blob.
@@ -73,6 +75,10 @@ impl Layout {
             // A document goes by the names of what it is about; one that is unreadable, by none.
             for name in names.unwrap_or_else(|| [String::new()].into()) {
                 self.trace(artifact.clone(), &name, &mut checked);
+            }
+            checked.documents.insert(artifact.digest);
+            if let Ok(Some(read)) = self.artifact(&artifact) {
+                checked.documents.extend(read.layers.iter().map(|layer| layer.digest));
             }
         }
         Ok(checked)

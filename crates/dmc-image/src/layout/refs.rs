@@ -1,5 +1,6 @@
 //! `index.json`: which names there are, and what they mean.
 
+use super::artifacts::is_artifact;
 use super::{DOCUMENT_LIMIT, Layout, LayoutError, Reference, read_bounded};
 use crate::oci::{Annotations, Descriptor, Index};
 use dmc_types::TemplateName;
@@ -81,8 +82,9 @@ impl Layout {
         let before = self.read_index()?;
         let mut after = before.clone();
         change(&mut after.manifests);
-        // The order must not depend on which template was made first.
-        after.manifests.sort_by(|a, b| (ref_name(a), a.digest).cmp(&(ref_name(b), b.digest)));
+        // The order must not depend on which template was made first; documents come last.
+        let place = |it: &Descriptor| (is_artifact(it), ref_name(it).map(str::to_owned), it.digest);
+        after.manifests.sort_by_cached_key(place);
         let path = self.root.join("index.json");
         if after == before && path.is_file() {
             return Ok(());

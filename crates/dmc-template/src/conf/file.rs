@@ -4,6 +4,7 @@ use super::audit::AuditFile;
 use super::dated::Least;
 use super::deploy::ClusterFile;
 use super::farm::FarmFile;
+use super::licences::LicencesFile;
 use super::promotion::PromotionFile;
 use super::registry::RegistryConf;
 use super::signing::SigningFile;
@@ -36,6 +37,7 @@ pub(super) struct ConfFile {
     accept_expired: Option<Vec<Suite>>,
     audit: AuditFile,
     deploy: ClusterFile,
+    licences: LicencesFile,
     signing: SigningFile,
     farm: FarmFile,
     registry: BTreeMap<String, RegistryConf>,
@@ -97,6 +99,7 @@ impl ConfFile {
         replace(&mut self.accept_expired, later.accept_expired);
         self.audit.join(later.audit);
         self.deploy.join(later.deploy);
+        self.licences.join(later.licences);
         self.signing.join(later.signing);
         self.farm.join(later.farm);
         for (host, registry) in later.registry {
@@ -147,6 +150,7 @@ impl ConfFile {
             accept_expired: self.accept_expired.unwrap_or_default(),
             audit: self.audit.check()?,
             deploy: self.deploy.check()?,
+            licences: self.licences.check(),
             signing: self.signing.check(),
             farm: self.farm.check()?,
             registries: self.registry,
