@@ -125,11 +125,21 @@ impl Workshop {
         template: &TemplateName,
         arch: Arch,
     ) -> Result<(ImageSummary, bool), BuildError> {
+        self.image_by(template, arch, self.settings.force).await
+    }
+
+    /// The same, where `force` says whether it is built in any case.
+    pub(crate) async fn image_by(
+        self: &Arc<Self>,
+        template: &TemplateName,
+        arch: Arch,
+        force: bool,
+    ) -> Result<(ImageSummary, bool), BuildError> {
         let releases = self.basis(template, arch).await?;
         let inputs = self.inputs(template, arch, &releases)?;
         let found = self.find(&inputs, &releases, arch).await?;
         if let Some((summary, because)) = &found
-            && !self.settings.force
+            && !force
             && image::keep(&self.layout()?, summary)
         {
             if *because == Because::SameAnswers {

@@ -3,7 +3,6 @@
 use super::check::{Checkup, Cure, Damage, Finding, RECORD};
 use super::{Referred, records};
 use crate::error::BuildError;
-use crate::image::ImageSummary;
 use crate::record::ImageRecord;
 use crate::workshop::{Workshop, of_platform};
 use camino::Utf8PathBuf;
@@ -165,18 +164,22 @@ impl Workshop {
             affected.flat_map(|blob| self.templates_of(names.get(blob))).collect();
         let mut failed = BTreeMap::new();
         for template in affected {
-            if let Err(error) = self.write_again(layout, &template).await {
+            let described = blobs.keys().any(|blob| documents.contains(blob));
+            if let Err(error) = self.write_again(layout, &template, described).await {
                 failed.insert(template, lost(&error));
             }
         }
         let cure = |blob: &Sha256, there: bool| match names.get(blob) {
             None => Cure::Removed,
             Some(_) if there => Cure::Restored,
-            Some(tags) if documents.contains(blob) => not_written_again(tags),
             Some(tags) => {
                 let templates = self.templates_of(Some(tags));
                 let error = templates.iter().find_map(|template| failed.get(template).cloned());
-                error.unwrap_or_else(|| otherwise_now(tags))
+                error.unwrap_or_else(|| match documents.contains(blob) {
+                    // Another one says what it said, or it is written when it is asked for.
+                    true => Cure::Removed,
+                    false => otherwise_now(tags),
+                })
             }
         };
         let blobs = blobs.iter().map(|(blob, how)| {
@@ -191,18 +194,18 @@ impl Workshop {
     }
 
     /// Writes the blobs of a template's images, and the index that joins them, without a name:
-    /// the same bytes take their old places, others belong to nobody.
+    /// the same bytes take their old places, others belong to nobody. Documents about images are
+    /// written when these are built, so that for their sake nothing is taken as it is.
     async fn write_again(
         self: &Arc<Self>,
         layout: &Layout,
         template: &TemplateName,
+        documents: bool,
     ) -> Result<(), BuildError> {
         let mut images = Vec::new();
         for arch in self.archs_of(layout, template)? {
-            images.push(self.image(template, arch).await?.0);
-        }
-        for manifest in images.iter().flat_map(ImageSummary::manifests) {
-            self.described(layout, manifest)?;
+            let force = documents || self.settings.force;
+            images.push(self.image_by(template, arch, force).await?.0);
         }
         Self::write_index(layout, &images)?;
         Ok(())
@@ -254,14 +257,6 @@ fn forgotten() -> Cure {
              of a lock: compare the date that `dmc setup` shows with another machine's"
                 .to_owned(),
         ),
-    }
-}
-
-fn not_written_again(names: &BTreeSet<String>) -> Cure {
-    let template = names.first().and_then(|name| name.split(':').next()).unwrap_or_default();
-    Cure::Lost {
-        why: "it is a document about an image that only a build writes".to_owned(),
-        hint: Some(format!("build the image again (dmc -t {template} --force)")),
     }
 }
 

@@ -16,7 +16,7 @@ use crate::promote;
 use crate::signing::{self, Signed};
 use crate::workshop::Workshop;
 use dmc_image::Layout;
-use dmc_image::oci::{Artifact, Descriptor, Index, Manifest};
+use dmc_image::oci::{Artifact, Descriptor, Index, Manifest, media_type};
 use dmc_registry::{Placed, Reference, Registry, Repository, Source, Tag};
 use dmc_types::{Sha256, TemplateName};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -206,6 +206,12 @@ impl Workshop {
         layout: &Layout,
         subject: &Descriptor,
     ) -> Result<(), BuildError> {
+        // A layout from before has images that say nothing of themselves yet.
+        if subject.media_type == media_type::MANIFEST
+            && let Err(error) = self.described(layout, subject)
+        {
+            tracing::warn!(%error, "sha256:{} goes without documents", subject.digest);
+        }
         let local = layout.referrers(&subject.digest)?;
         if local.is_empty() {
             return Ok(());

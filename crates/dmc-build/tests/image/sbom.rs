@@ -1,15 +1,13 @@
 //! Documents about images, and the licences of their packages.
 
 use crate::stage::{NOW, Run, Stage, act, build, json};
-use dmc_archive::{Progress, Quiet};
-use dmc_build::{Activity, Cure, Described, DocumentKind, Reach, Settings, Workshop};
+use dmc_build::{Activity, Described, DocumentKind, Settings};
 use dmc_image::Layout;
 use dmc_testkit::DebBuilder;
 use dmc_types::Compressions;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
-use std::sync::Arc;
 
 const DEP5: &str = "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n\n\
     Files: *\nCopyright: 1\nLicense: Zlib or Odd-1\n\nLicense: Odd-1\n Odd.\n";
@@ -110,35 +108,11 @@ fn what_an_image_is_made_of_is_written_again_and_how_it_was_built_is_not() {
 }
 
 #[test]
-fn a_check_writes_lost_documents_again_or_says_what_does() {
-    let stage = Stage::new();
-    stage.build().good();
-    let run = described(&stage);
-    for damaged in &run.documents[..3] {
-        let blob = damaged.document.digest;
-        let path = stage.path("out/blobs/sha256").join(blob.to_string());
-        fs::write(&path, "damaged").unwrap();
-        let progress: Arc<dyn Progress> = Arc::new(Quiet);
-        let workshop = Workshop::open(stage.settings(), Reach::Everything, &progress).unwrap();
-        let checking = Arc::new(workshop);
-        let checked = crate::stage::runtime().block_on(checking.check(None, true)).unwrap();
-        let cure = &checked.findings[0].cure;
-        match damaged.kind {
-            DocumentKind::Provenance => {
-                let Cure::Lost { hint: Some(hint), .. } = cure else { panic!("{cure:?}") };
-                assert!(hint.contains("dmc -t nginx --force"), "{hint}");
-            }
-            _ => assert_eq!(*cure, Cure::Restored),
-        }
-    }
-}
-
-#[test]
 fn licences_are_told_and_those_that_are_denied_fail_the_run() {
     let licensed = DebBuilder::new("licensed", "1-1", "all")
-        .file("usr/share/licensed/data", "data")
-        .file("usr/share/doc/licensed-common/copyright", DEP5)
-        .symlink("usr/share/doc/licensed", "licensed-common");
+        .file("/usr/share/licensed/data", "data")
+        .file("/usr/share/doc/licensed-common/copyright", DEP5)
+        .symlink("/usr/share/doc/licensed", "licensed-common");
     let stage = Stage::changed(|suite| suite.debs.push(("main".to_owned(), licensed)));
     let templates = [("mine", MINE)];
     build(stage.settings_with("", &templates), &["mine"]).good();

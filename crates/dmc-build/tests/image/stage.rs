@@ -380,10 +380,11 @@ fn assert_whole(store: &Utf8Path, out: &Utf8Path) {
     }
     if out.join("index.json").exists() {
         for descriptor in json(&out.join("index.json"))["manifests"].as_array().unwrap() {
-            let index = json(&blob(out, &descriptor["digest"]));
-            // An artifact has none.
-            for manifest in index["manifests"].as_array().into_iter().flatten() {
-                let manifest = json(&blob(out, &manifest["digest"]));
+            let named = json(&blob(out, &descriptor["digest"]));
+            // Documents about images are no indices.
+            let listed = named["manifests"].as_array().into_iter().flatten();
+            let listed: Vec<_> = listed.map(|it| json(&blob(out, &it["digest"]))).collect();
+            for manifest in if listed.is_empty() { vec![named] } else { listed } {
                 assert!(blob(out, &manifest["config"]["digest"]).is_file());
                 assert!(blob(out, &manifest["layers"][0]["digest"]).is_file());
             }
@@ -393,6 +394,27 @@ fn assert_whole(store: &Utf8Path, out: &Utf8Path) {
 
 pub(crate) fn json(path: &Utf8Path) -> serde_json::Value {
     serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+/// The entries of `index.json` but the documents about images; none where it is missing.
+pub(crate) fn named(out: &Utf8Path) -> Vec<serde_json::Value> {
+    let Ok(text) = fs::read(out.join("index.json")) else { return Vec::new() };
+    let index: serde_json::Value = serde_json::from_slice(&text).unwrap();
+    let entries = index["manifests"].as_array().unwrap().iter();
+    entries.filter(|entry| entry.get("artifactType").is_none()).cloned().collect()
+}
+
+/// What a layout holds of images: all files but `oci-layout`, `index.json` and the documents about
+/// images, which only a build or `sbom` writes.
+pub(crate) fn parts(out: &Utf8Path) -> Vec<Utf8PathBuf> {
+    let layout = dmc_image::Layout::open(out).unwrap();
+    let documents = layout.check().unwrap().documents;
+    let is_document =
+        |path: &Utf8PathBuf| documents.iter().any(|digest| layout.blob_path(digest) == *path);
+    let mut found = files(out);
+    found.retain(|path| !path.ends_with("oci-layout") && !path.ends_with("index.json"));
+    found.retain(|path| !is_document(path));
+    found
 }
 
 /// The path of a blob by its digest as documents spell it.

@@ -69,16 +69,23 @@ impl Layout {
             let text = ref_name(&name).unwrap_or_default().to_owned();
             self.trace(name, &text, &mut checked);
         }
+        let all: BTreeSet<String> = checked.named.values().flatten().cloned().collect();
         for artifact in artifacts {
             let about = self.artifact(&artifact).ok().flatten().and_then(|it| it.subject);
-            let names = about.and_then(|about| checked.named.get(&about.digest)).cloned();
-            // A document goes by the names of what it is about; one that is unreadable, by none.
-            for name in names.unwrap_or_else(|| [String::new()].into()) {
+            // A document goes by the names of what it is about; one that cannot be read may be
+            // about anything.
+            let names = match about {
+                Some(about) => checked.named.get(&about.digest).cloned().unwrap_or_default(),
+                None => all.clone(),
+            };
+            for name in if names.is_empty() { [String::new()].into() } else { names } {
                 self.trace(artifact.clone(), &name, &mut checked);
             }
             checked.documents.insert(artifact.digest);
-            if let Ok(Some(read)) = self.artifact(&artifact) {
-                checked.documents.extend(read.layers.iter().map(|layer| layer.digest));
+            if let Ok(bytes) = self.read_blob(&artifact)
+                && let Ok(found) = links(&bytes)
+            {
+                checked.documents.extend(found.map(|it| it.digest));
             }
         }
         Ok(checked)
