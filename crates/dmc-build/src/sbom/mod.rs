@@ -45,6 +45,7 @@ pub(crate) fn describe(
     manifest: &Descriptor,
     build: Option<Build>,
 ) -> Result<(), BuildError> {
+    let _span = tracing::trace_span!(target: "dmc_trace", "describe").entered();
     let image = read::image(settings, layout, manifest)?;
     let names = names(settings);
     let version = env!("CARGO_PKG_VERSION");
