@@ -112,6 +112,17 @@ impl Registry {
         format!("127.0.0.1:{}/{reference}", self.port)
     }
 
+    /// The tags of a repository, sorted; none where there is no such repository.
+    pub fn tags(&self, repository: &str) -> Vec<String> {
+        let answer = get(self.port, &format!("/v2/{repository}/tags/list"));
+        let body = answer.text.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+        let value: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
+        let tags = value["tags"].as_array().into_iter().flatten();
+        let mut tags: Vec<String> = tags.map(|tag| tag.as_str().unwrap().to_owned()).collect();
+        tags.sort();
+        tags
+    }
+
     /// What was read from it so far, as its access log has it.
     pub fn answers(&self) -> Vec<Answer> {
         let log = fs::read_to_string(self.folder.path().join("log")).unwrap();

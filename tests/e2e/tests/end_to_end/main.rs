@@ -14,6 +14,7 @@ mod bases;
 mod browser;
 mod contents;
 mod engines;
+mod farm;
 mod images;
 mod large;
 mod lazy;
