@@ -53,6 +53,7 @@ pub use diff::{
     ChangelogEntry, Compared, Difference, Held, NoChangelog, Pair, SourceChange, Totals,
 };
 pub use dmc_deploy::farm as farm_objects;
+pub use dmc_deploy::{Cluster, ClusterOptions};
 pub use dmc_farm::Shard;
 pub use dmc_sbom::Kind as DocumentKind;
 pub use dmc_sign::Zeroizing;

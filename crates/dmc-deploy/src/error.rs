@@ -94,6 +94,14 @@ pub enum DeployError {
         /// What is the matter with its pods.
         pods: Vec<String>,
     },
+    /// A Job did not come to its end.
+    #[error("Job {job} failed: {why}")]
+    JobFailed {
+        /// Its name.
+        job: String,
+        /// The cluster's words.
+        why: String,
+    },
     /// The rollout takes too long.
     #[error("{object} is not rolled out after {} s: {state}{}", after.as_secs(), listed(pods))]
     RolloutSlow {
@@ -170,6 +178,9 @@ impl DeployError {
                  or `dmc -a rollback`"
                     .to_owned(),
             ),
+            Self::JobFailed { job, .. } => {
+                Some(format!("see what its pods said: kubectl logs -l job-name={job} --prefix"))
+            }
             Self::NothingThere { .. } => {
                 Some("name its namespace and cluster: --namespace, --context".to_owned())
             }

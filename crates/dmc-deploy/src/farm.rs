@@ -26,7 +26,7 @@ const USER: i64 = 65532;
 const TRIES: i32 = 2;
 
 /// No pod works for longer, in seconds.
-const LONGEST: i64 = 6 * 3600;
+pub const LONGEST: i64 = 6 * 3600;
 
 /// How long a finished Job stays to be looked at, in seconds.
 const KEPT: i32 = 24 * 3600;
@@ -82,8 +82,7 @@ pub fn shards_job(farm: &Farm, plan: &str) -> Job {
 pub fn night(farm: &Farm) -> Night {
     let mut args = vec!["farm".to_owned(), "night".to_owned()];
     args.extend(["--shards".to_owned(), farm.shards.to_string()]);
-    args.extend(["--image".to_owned(), farm.image.clone()]);
-    args.extend(["--namespace".to_owned(), farm.namespace.clone()]);
+    args.extend(["--conf", "/etc/dmc/dmc.conf"].map(str::to_owned));
     args.extend(farm.flags.iter().cloned());
     let job = JobSpec {
         backoff_limit: Some(0),

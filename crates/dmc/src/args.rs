@@ -283,7 +283,7 @@ pub(crate) enum Activity {
     Deploy,
     /// Make a pair of keys for signatures.
     Keygen,
-    /// Share a build among machines: farm plan, farm finish, farm manifests.
+    /// Share a build among machines: farm plan, finish, manifests, night.
     Farm,
     /// Say why a file is in an image, or which package would ship it.
     Why,

@@ -7,10 +7,10 @@ use crate::report::{Report, command_error, megabytes};
 use crate::request::{self, FarmVerb};
 use crate::settings::{self, Environment};
 use dmc_archive::Progress;
-use dmc_build::farm_objects::{Farm, night, shards_job};
+use dmc_build::farm_objects::{Farm, LONGEST, night, shards_job};
 use dmc_build::{
-    Activity, BuildError, Delivered, Finished, KnownPlan, Plan, PlanRef, Planned, Reach, Settings,
-    Shard, ShardJob, Step, Workshop,
+    Activity, BuildError, Cluster, ClusterOptions, Delivered, Finished, KnownPlan, Plan, PlanRef,
+    Planned, Reach, Settings, Shard, ShardJob, Step, Workshop,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -26,9 +26,10 @@ pub(crate) fn answer(
     bars: &Bars,
 ) -> Result<u8, CommandError> {
     match verb {
-        FarmVerb::Plan => plan(args, settings, bars),
+        FarmVerb::Plan => plan(args, settings, bars).map(|(_, code)| code),
         FarmVerb::Finish => finish(args, settings, env, bars),
         FarmVerb::Manifests => manifests(args, &settings, bars),
+        FarmVerb::Night => night_run(args, settings, env, bars),
     }
 }
 
@@ -39,7 +40,7 @@ fn open(settings: Settings, bars: &Bars) -> Result<Arc<Workshop>, CommandError> 
 }
 
 /// Makes a plan and prints what names it.
-fn plan(args: &Args, mut settings: Settings, bars: &Bars) -> Result<u8, CommandError> {
+fn plan(args: &Args, mut settings: Settings, bars: &Bars) -> Result<(Planned, u8), CommandError> {
     let templates = request::templates(args, &settings, false)?;
     if templates.is_empty() {
         return Err(CommandError::usage("no template is named")
@@ -66,7 +67,31 @@ fn plan(args: &Args, mut settings: Settings, bars: &Bars) -> Result<u8, CommandE
     for (template, error) in failed {
         tracing::error!("{template} is not planned: {}", command_error(error).render_plain());
     }
-    Ok(if failed.is_empty() { 0 } else { FAILED })
+    let code = if failed.is_empty() { 0 } else { FAILED };
+    Ok((planned, code))
+}
+
+/// One night of a cluster: a plan, a Job that builds its shards, and what comes last.
+fn night_run(
+    args: &Args,
+    settings: Settings,
+    env: &Environment,
+    bars: &Bars,
+) -> Result<u8, CommandError> {
+    let farm = farm(args, &settings)?;
+    let (planned, code) = plan(args, settings.clone(), bars)?;
+    let reference = planned.reference.to_string();
+    let job = shards_job(&farm, &reference);
+    let limit = Duration::from_secs(u64::try_from(LONGEST).unwrap_or_default());
+    let namespace = Some(farm.namespace.clone());
+    let options = ClusterOptions { namespace, ..ClusterOptions::default() };
+    let done = crate::runtime()?.block_on(async {
+        let cluster = Cluster::connect(&options).await?;
+        cluster.run_job(&job, limit, &|state| tracing::info!("{state}")).await
+    });
+    done.map_err(|error| command_error(&error.into()))?;
+    let named = Args { plan: Some(reference), ..args.clone() };
+    finish(&named, settings, env, bars).map(|finished| code.max(finished))
 }
 
 fn plan_value(planned: &Planned) -> Value {
@@ -175,11 +200,12 @@ fn finish(
     let done = done.map_err(|error| command_error(&error))?;
     bars.clear();
     let report = Report::new(args, bars)?;
-    for Finished { template, repository, index, tags } in &done {
+    for Finished { template, repository, index, tags, signed } in &done {
         let digest = format!("sha256:{}", index.digest);
         let tag = tags.first().map_or("", String::as_str);
         let value = json!({
             "template": template, "pushed": repository, "digest": digest, "tags": tags,
+            "signed": { "made": signed.made, "kept": signed.kept },
         });
         report.result(&format!("{repository}:{tag} {digest}"), &value);
     }
@@ -211,6 +237,10 @@ fn farm(args: &Args, settings: &Settings) -> Result<Farm, CommandError> {
         CommandError::usage("it is not said which image of dmc the cluster runs")
             .hint("set `image` under [farm] in dmc.conf; scripts/self-image makes one")
     })?;
+    let conf_file = args.conf.as_deref().ok_or_else(|| {
+        CommandError::usage("it is not said which configuration the pods have")
+            .hint("name its file by --conf; it holds `host`, [farm] and [signing]")
+    })?;
     let mut flags = Vec::new();
     let mut flag = |name: &str, value: &str| {
         if !value.is_empty() {
@@ -232,7 +262,7 @@ fn farm(args: &Args, settings: &Settings) -> Result<Farm, CommandError> {
         shards: args.shards.unwrap_or(conf.shards),
         schedule: conf.schedule.clone(),
         flags,
-        conf: args.conf.as_ref().map(|path| read(path)).transpose()?,
+        conf: Some(read(conf_file)?),
         credentials: conf.credentials.clone(),
         key: conf.key.clone(),
     })

@@ -1,4 +1,4 @@
-//! Passwords of keys: from the environment as cosign has it, else asked for.
+//! Passwords of keys, and keys themselves, from the environment as cosign has them, else asked for.
 
 use camino::Utf8Path;
 use dmc_build::{Passwords, Zeroizing};
@@ -9,12 +9,20 @@ use std::io::{self, ErrorKind};
 pub(crate) struct Asked {
     /// What the environment says; it may be empty, as cosign allows.
     set: Option<Zeroizing<String>>,
+    /// The variable that holds a key, by its name.
+    key: Option<(String, Zeroizing<String>)>,
 }
 
 impl Asked {
     /// With the environment's password, where it has one.
     pub(crate) fn new(set: Option<String>) -> Self {
-        Self { set: set.map(Zeroizing::new) }
+        Self { set: set.map(Zeroizing::new), key: None }
+    }
+
+    /// The same with the environment's key, where the configuration names it `env://NAME`.
+    pub(crate) fn with_key(self, name: &str, key: Option<&str>) -> Self {
+        let key = key.map(|key| (name.to_owned(), Zeroizing::new(key.to_owned())));
+        Self { key, ..self }
     }
 }
 
@@ -35,5 +43,9 @@ impl Passwords for Asked {
             return Err(io::Error::new(ErrorKind::InvalidInput, "the two are not the same"));
         }
         Ok(first)
+    }
+
+    fn variable(&self, name: &str) -> Option<Zeroizing<String>> {
+        self.key.as_ref().filter(|(of, _)| of == name).map(|(_, key)| key.clone())
     }
 }

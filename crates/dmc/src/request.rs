@@ -44,6 +44,8 @@ pub(crate) enum FarmVerb {
     Finish,
     /// The objects of a cluster are printed.
     Manifests,
+    /// A cluster builds: plan, shards, finish.
+    Night,
 }
 
 impl FarmVerb {
@@ -52,6 +54,7 @@ impl FarmVerb {
             ["plan"] => Ok(Self::Plan),
             ["finish"] => Ok(Self::Finish),
             ["manifests"] => Ok(Self::Manifests),
+            ["night"] => Ok(Self::Night),
             _ => Err(CommandError::usage("farm asks for what is to be done")
                 .hint("dmc farm plan -g base; dmc farm finish --plan REF; dmc farm manifests")),
         }

@@ -139,7 +139,7 @@ pub(crate) fn settings(args: &Args, env: &Environment) -> Result<Settings, Comma
         auth_files: auth_files(args, env)?,
         audit: audit(args, &conf)?,
         cache: None,
-        passwords: Arc::new(Asked::new(env.password.clone())),
+        passwords: Arc::new(asked(&conf, env)),
         floors,
         snapshot,
         conf,
@@ -173,6 +173,16 @@ fn asked_dist(
                 .hint("leave out -M, or set [vendor.….snapshots] in a configuration file"))
         }
         _ => Ok((codename, Some(snapshot))),
+    }
+}
+
+/// Whoever knows the key's password, and the key itself where the environment has it.
+fn asked(conf: &Conf, env: &Environment) -> Asked {
+    let asked = Asked::new(env.password.clone());
+    let key = conf.signing.key.as_deref().and_then(|key| key.strip_prefix("env://"));
+    match key {
+        Some(name) => asked.with_key(name, env.get(name)),
+        None => asked,
     }
 }
 

@@ -5,6 +5,7 @@ use crate::error::BuildError;
 use crate::image::ImageSummary;
 use crate::naming;
 use crate::promote;
+use crate::signing::{Signed, sign_pushed};
 use crate::workshop::Workshop;
 use crate::worktree::Worktree;
 use camino::Utf8Path;
@@ -27,6 +28,8 @@ pub struct Finished {
     pub index: Descriptor,
     /// The tags that mean it now, the most telling first.
     pub tags: Vec<String>,
+    /// What was signed of it.
+    pub signed: Signed,
 }
 
 /// One template's images, all of which are in the registry.
@@ -43,6 +46,8 @@ impl Workshop {
         self: &Arc<Self>,
         known: &KnownPlan,
     ) -> Result<Vec<Finished>, BuildError> {
+        // A key that cannot be used is better known before than after.
+        self.signer()?;
         let mut reports = Vec::new();
         let digest = known.reference.digest;
         for number in (0..).take(known.plan.shards.len()) {
@@ -62,12 +67,13 @@ impl Workshop {
         for one in &ready {
             self.push_document(&one.repository, &layout, &one.index).await?;
         }
+        let mut signed = Vec::new();
         for one in &ready {
-            self.sign_images(&layout, one).await?;
+            signed.push(sign_pushed(self, &one.repository, &layout, &one.index).await?);
         }
         let mut finished = Vec::new();
-        for one in ready {
-            finished.push(self.name_images(&layout, one).await?);
+        for (one, signed) in ready.into_iter().zip(signed) {
+            finished.push(self.name_images(&layout, one, signed).await?);
         }
         Ok(finished)
     }
@@ -146,13 +152,13 @@ impl Workshop {
         Ok(())
     }
 
-    /// Signs the images, their index, and what is said of them.
-    async fn sign_images(&self, _layout: &Layout, _ready: &Ready) -> Result<(), BuildError> {
-        Ok(())
-    }
-
     /// Moves the tags.
-    async fn name_images(&self, layout: &Layout, ready: Ready) -> Result<Finished, BuildError> {
+    async fn name_images(
+        &self,
+        layout: &Layout,
+        ready: Ready,
+        signed: Signed,
+    ) -> Result<Finished, BuildError> {
         let Ready { template, repository, index } = ready;
         let mut tags = promote::tags(self, &template, layout, &index)?;
         // The lock says that the images are made from the templates as they are here.
@@ -161,7 +167,7 @@ impl Workshop {
         }
         let tags = naming::once(tags);
         self.push_tags(&repository, layout, &index, &tags).await?;
-        Ok(Finished { template, repository: repository.to_string(), index, tags })
+        Ok(Finished { template, repository: repository.to_string(), index, tags, signed })
     }
 }
 

@@ -24,6 +24,12 @@ const LONGEST: u64 = 64 * 1024;
 pub trait Passwords: fmt::Debug + Send + Sync {
     /// The password of the key in a file; `new` where the key is being made.
     fn password(&self, key: &Utf8Path, new: bool) -> io::Result<Zeroizing<String>>;
+
+    /// A private key that a variable of the environment holds, for a key that is called `env://NAME`,
+    /// as by cosign.
+    fn variable(&self, _name: &str) -> Option<Zeroizing<String>> {
+        None
+    }
 }
 
 /// The keys of a run, each read when it is first asked for.
@@ -83,7 +89,15 @@ pub(crate) struct Signer {
 
 impl Signer {
     fn open(path: &Utf8Path, passwords: &dyn Passwords) -> Result<Self, SigningError> {
-        let text = read_private(path)?;
+        let text = match path.as_str().strip_prefix("env://") {
+            Some(name) => passwords.variable(name).ok_or_else(|| {
+                unreadable(path)(io::Error::new(
+                    io::ErrorKind::NotFound,
+                    "there is no such variable",
+                ))
+            })?,
+            None => read_private(path)?,
+        };
         let beside = path.with_extension("pub");
         if beside.exists() && beside != path {
             let public = read_public(&beside)?;

@@ -8,6 +8,7 @@
 mod apply;
 mod delete;
 mod diagnosis;
+mod job;
 pub mod rollout;
 #[cfg(test)]
 mod tests;
