@@ -131,7 +131,7 @@ pub enum PromoteError {
         expected: String,
     },
     /// There is nothing to go back to.
-    #[error("`{repository}:{tag}` was nothing else before")]
+    #[error("no other image was `{repository}:{tag}` before")]
     NothingBefore {
         /// Where.
         repository: String,
@@ -208,8 +208,8 @@ impl PromoteError {
                 "say in the template's [run] how it runs, remove it (podman rm -f {name}), and dmc \
                  starts it"
             ),
-            Self::Container { .. } => "what is live has not changed: `dmc rollback` goes back to \
-                 the image before, or mend [run] in the template"
+            Self::Container { .. } => "mend [run] in the template and `dmc restart`, or `dmc \
+                 rollback`: the live image is the new one still"
                 .to_owned(),
             Self::Memory { .. } => {
                 "make the store writable, or name another by --store".to_owned()

@@ -19,6 +19,7 @@ mod tags;
 
 pub use error::PromoteError;
 pub use live::{How, Live, Past};
+pub(crate) use place::is_of_place;
 pub use promote::Promoted;
 pub(crate) use promote::{Trial, promote, rollback};
 pub(crate) use read::{live, live_tag};

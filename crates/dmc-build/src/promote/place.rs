@@ -4,9 +4,11 @@
 //! to make a tag mean another image.
 
 use super::error::PromoteError;
+use super::live::LIVE;
+use super::promote::TEST_RESULT;
 use crate::error::BuildError;
 use crate::push::PushError;
-use crate::signing::SigningError;
+use crate::signing::{self, SigningError};
 use crate::workshop::{Workshop, of_platform};
 use dmc_image::layout::{self, Document, PREDICATE_TYPE};
 use dmc_image::oci::{Annotations, Artifact, Descriptor, Index, Manifest, media_type};
@@ -27,6 +29,12 @@ const LARGEST: u64 = 8 << 30;
 
 /// The kind of artifact, and the media type, of a statement that nobody signed.
 const UNSIGNED: &str = "application/vnd.in-toto+json";
+
+/// Whether a document of the layout says something of an image there alone, not in a registry.
+pub(crate) fn is_of_place(entry: &Descriptor) -> bool {
+    let kind = entry.annotations.get(PREDICATE_TYPE).map(String::as_str);
+    kind.is_some_and(|kind| [LIVE, TEST_RESULT].contains(&kind))
+}
 
 /// Where an image of a template is promoted.
 pub(crate) struct Place<'a> {
@@ -145,6 +153,17 @@ impl<'a> Place<'a> {
         Ok(incoming.keep(blob)?)
     }
 
+    /// Whether a trusted key has signed an image of the registry, where any is trusted: to promote
+    /// it says that it is meant, and must not make good what somebody slipped in.
+    pub(crate) async fn check_signed(&self, index: &Descriptor) -> Result<(), BuildError> {
+        if let Kind::Registry(_, repository) = &self.kind
+            && !self.workshop.trusted()?.is_empty()
+        {
+            signing::verify(self.workshop, repository, index).await?;
+        }
+        Ok(())
+    }
+
     /// The layout that images are brought to.
     pub(crate) fn layout(&self) -> &Layout {
         &self.layout
@@ -157,6 +176,16 @@ impl<'a> Place<'a> {
         index: &Descriptor,
         kind: &str,
     ) -> Result<Vec<Stated>, BuildError> {
+        if let Kind::Registry(_, repository) = &self.kind
+            && !self.workshop.trusted()?.is_empty()
+        {
+            let said = signing::statements(self.workshop, repository, index, kind).await?;
+            let counts = said.into_iter().map(|one| Stated {
+                signer: Some(one.statement.key()),
+                predicate: one.statement.into_inner().predicate,
+            });
+            return Ok(counts.collect());
+        }
         let referrers = match &self.kind {
             Kind::Layout => self.layout.referrers(&index.digest)?,
             Kind::Registry(registry, repository) => {
@@ -234,6 +263,12 @@ impl<'a> Place<'a> {
         kind: &str,
         predicate: Value,
     ) -> Result<(), BuildError> {
+        if let Kind::Registry(_, repository) = &self.kind
+            && self.workshop.signer()?.is_some()
+        {
+            signing::attest(self.workshop, repository, index, kind, &predicate).await?;
+            return Ok(());
+        }
         let statement = Statement::new(index.digest, &self.repository, kind, predicate);
         let (media_type, bytes) = match self.workshop.signer()? {
             Some(signer) => {

@@ -57,6 +57,7 @@ pub(crate) async fn promote(
         return Err(PromoteError::Uncommitted { template: template.clone() }.into());
     }
     let index = Descriptor::new(&index.media_type, index.digest, index.size);
+    place.check_signed(&index).await?;
     let mover = Mover::new(workshop, &place, &tag).await?;
     if let Some(live) = mover.is_live(&index)
         && !workshop.settings.force
@@ -78,6 +79,9 @@ pub(crate) async fn rollback(
     let tag = live_tag(workshop, template);
     let mover = Mover::new(workshop, &place, &tag).await?;
     let past = mover.last.as_ref().and_then(|last| live::before(&last.history));
+    if mover.found.is_none() && mover.last.is_none() {
+        return Err(PromoteError::NotLive { repository: place.repository, tag }.into());
+    }
     let digest = past.and_then(|past| past.digest.strip_prefix("sha256:")?.parse::<Sha256>().ok());
     let Some(digest) = digest else {
         let repository = place.repository;
@@ -87,6 +91,7 @@ pub(crate) async fn rollback(
         let image = format!("{}@sha256:{digest}", place.repository);
         return Err(PromoteError::Gone { image }.into());
     };
+    place.check_signed(&index).await?;
     let live = mover.make_live(&index, How::Rollback).await?;
     Ok(Promoted { live, before: mover.was(), tests: 0 })
 }

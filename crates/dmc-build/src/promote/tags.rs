@@ -15,6 +15,9 @@ use dmc_types::TemplateName;
 /// Stands at the name of an image that was made from templates as they are in no commit.
 const UNCOMMITTED: &str = "dmc.uncommitted";
 
+/// The annotation with the first tag of an image.
+const VERSION: &str = "org.opencontainers.image.version";
+
 /// The annotation of images with private files.
 const PRIVATE: &str = "dmc.private";
 
@@ -88,8 +91,8 @@ impl Workshop {
     }
 }
 
-/// The tags that push gives an index of the layout, in the order in which they are set: first the
-/// one that is never moved. An image from templates that are in no commit has no other.
+/// The tags that push gives an index of the layout, the most telling first, the one that is never
+/// moved last. An image from templates that are in no commit has that one alone.
 pub(crate) fn tags(
     workshop: &Workshop,
     template: &TemplateName,
@@ -98,20 +101,22 @@ pub(crate) fn tags(
 ) -> Result<Vec<String>, BuildError> {
     let document: Index = layout.read_document(index)?;
     let private = is_private(&document.annotations);
-    let mut tags = vec![naming::digest_tag(&index.digest, private)];
+    let for_ever = naming::digest_tag(&index.digest, private);
     let live = naming::ended(&workshop.settings.conf.promotion.tag, private);
-    let mut committed = true;
+    let version = document.annotations.get(VERSION).map(|it| naming::ended(it, private));
+    let mut tags: Vec<String> = Vec::new();
     for (name, entry) in layout.refs()?.into_iter().filter(|(_, it)| it.digest == index.digest) {
-        committed &= is_committed(&entry);
+        if !is_committed(&entry) {
+            return Ok(vec![for_ever]);
+        }
         let tag = name.strip_prefix(template.as_str()).and_then(|rest| rest.strip_prefix(':'));
         tags.extend(tag.filter(|tag| *tag != live).map(str::to_owned));
     }
-    if !committed {
-        tags.truncate(1);
-        return Ok(tags);
-    }
+    tags.sort_by_key(|tag| version.as_ref() != Some(tag));
     let commit = workshop.commit(template, layout, index)?;
     tags.extend(commit.map(|commit| naming::ended(&commit, private)));
+    tags.retain(|tag| *tag != for_ever);
+    tags.push(for_ever);
     Ok(naming::once(tags))
 }
 

@@ -212,7 +212,8 @@ impl Workshop {
         {
             tracing::warn!(%error, "sha256:{} goes without documents", subject.digest);
         }
-        let local = layout.referrers(&subject.digest)?;
+        let mut local = layout.referrers(&subject.digest)?;
+        local.retain(|entry| !promote::is_of_place(entry));
         if local.is_empty() {
             return Ok(());
         }

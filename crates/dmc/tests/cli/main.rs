@@ -19,6 +19,7 @@ mod locking;
 mod machine;
 mod messages;
 mod nightly;
+mod promoting;
 mod pushing;
 mod same;
 mod stage;
