@@ -4,6 +4,7 @@
 //! that nobody trusted has signed are passed over, each with its reason.
 
 use super::SigningError;
+use dmc_image::layout::PREDICATE_TYPE;
 use dmc_image::oci::{Annotations, Artifact, Descriptor};
 use dmc_registry::{Registry, Repository};
 use dmc_sign::{Bundle, PublicKey, SignatureError, Statement, Verified};
@@ -17,17 +18,8 @@ const MOST: usize = 1000;
 
 /// What cosign says of the contents of a bundle's artifact.
 const CONTENT: (&str, &str) = ("dev.sigstore.bundle.content", "dsse-envelope");
-/// Where cosign says of which kind the statement is, so that others need not be read.
-const KIND: &str = "dev.sigstore.bundle.predicateType";
-
-/// A statement by a trusted key.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Attested {
-    /// The artifact that holds it.
-    pub(crate) artifact: Descriptor,
-    /// What is said.
-    pub(crate) statement: Verified<Statement>,
-}
+/// Where it is said of which kind a statement is, so that others need not be read: first cosign's.
+const KINDS: [&str; 2] = ["dev.sigstore.bundle.predicateType", PREDICATE_TYPE];
 
 /// The image that statements are about, where it is.
 #[derive(Clone, Copy)]
@@ -44,17 +36,19 @@ impl Bundles<'_> {
         predicate_type: &str,
         keys: &[PublicKey],
         refused: &mut Vec<SignatureError>,
-    ) -> Result<Vec<Attested>, SigningError> {
+    ) -> Result<Vec<Verified<Statement>>, SigningError> {
         let digest = self.subject.digest;
         let kind = Some(Bundle::MEDIA_TYPE);
         let listed = self.registry.referrers(self.repository, &digest, kind).await?;
-        let other =
-            |one: &Descriptor| one.annotations.get(KIND).is_some_and(|kind| kind != predicate_type);
+        let other = |one: &Descriptor| {
+            let mut said = KINDS.iter().filter_map(|key| one.annotations.get(*key));
+            said.any(|kind| kind != predicate_type)
+        };
         let mut verified = Vec::new();
         for artifact in listed.into_iter().filter(|one| !other(one)).take(MOST) {
             match self.look(&artifact, keys).await? {
                 Ok(statement) if statement.get().predicate_type == predicate_type => {
-                    verified.push(Attested { artifact, statement });
+                    verified.push(statement);
                 }
                 Ok(_) => {}
                 Err(why) => refused.push(why),
@@ -92,14 +86,15 @@ impl Bundles<'_> {
         self,
         predicate_type: &str,
         bundle: &Bundle,
-    ) -> Result<Descriptor, SigningError> {
+    ) -> Result<(), SigningError> {
         let bytes = bundle.to_json();
         let annotations: Annotations = BTreeMap::from(
-            [CONTENT, (KIND, predicate_type)]
+            [CONTENT, (KINDS[0], predicate_type)]
                 .map(|(key, value)| (key.to_owned(), value.to_owned())),
         );
         let document = Descriptor::of(Bundle::MEDIA_TYPE, &bytes);
         let artifact = Artifact::new(Bundle::MEDIA_TYPE, document, Some(self.subject), annotations);
-        Ok(self.registry.attach(self.repository, &artifact, &bytes).await?)
+        self.registry.attach(self.repository, &artifact, &bytes).await?;
+        Ok(())
     }
 }

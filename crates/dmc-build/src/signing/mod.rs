@@ -12,12 +12,11 @@ mod keys;
 mod tagged;
 mod verify;
 
-pub(crate) use bundles::Attested;
 pub use error::SigningError;
 pub(crate) use keys::Keys;
 pub use keys::{NewKeys, Passwords, keygen};
 pub use verify::{CheckedImage, CheckedRepository, Signers};
-pub(crate) use verify::{check_repository, statements, verify};
+pub(crate) use verify::{check_repository, verify};
 
 use crate::error::BuildError;
 use crate::workshop::Workshop;
@@ -103,9 +102,8 @@ async fn sign_subject(
     let mut statements = vec![(predicate::SIGN.to_owned(), json!({}))];
     statements.extend(documents::about(layout, subject)?);
     for (predicate_type, said) in statements {
-        let (_, is_new) =
-            attest_once(workshop, repository, subject, (&predicate_type, &said)).await?;
-        signed.count(is_new);
+        let said = (predicate_type.as_str(), &said);
+        signed.count(attest(workshop, repository, subject, said).await?);
     }
     Ok(signed)
 }
@@ -126,35 +124,24 @@ async fn sign_tagged(
     Ok(true)
 }
 
-/// Says something of an image under the key of this run, unless that same thing was said by it.
-/// Returns the artifact that says it.
-pub(crate) async fn attest(
-    workshop: &Workshop,
-    repository: &Repository,
-    subject: &Descriptor,
-    predicate_type: &str,
-    said: &Value,
-) -> Result<Descriptor, BuildError> {
-    let (artifact, _) = attest_once(workshop, repository, subject, (predicate_type, said)).await?;
-    Ok(artifact)
-}
-
-/// The same, and whether it is new.
-async fn attest_once(
+/// Says something of an image under the key of this run, unless that same thing was said by it;
+/// whether it was not.
+async fn attest(
     workshop: &Workshop,
     repository: &Repository,
     subject: &Descriptor,
     (predicate_type, said): (&str, &Value),
-) -> Result<(Descriptor, bool), BuildError> {
+) -> Result<bool, BuildError> {
     let signer = workshop.signer()?.ok_or(SigningError::NoKey)?;
     let bundles = Bundles { registry: workshop.registry()?, repository, subject };
     let own = std::slice::from_ref(signer.public());
     let there = bundles.verified(predicate_type, own, &mut Vec::new()).await?;
-    if let Some(same) = there.into_iter().find(|one| one.statement.get().predicate == *said) {
-        return Ok((same.artifact, false));
+    if there.iter().any(|one| one.get().predicate == *said) {
+        return Ok(false);
     }
     let name = repository.to_string();
     let statement = Statement::new(subject.digest, &name, predicate_type, said.clone());
     let bundle = Bundle::sign(&statement, workshop.private()?);
-    Ok((bundles.attach(predicate_type, &bundle).await?, true))
+    bundles.attach(predicate_type, &bundle).await?;
+    Ok(true)
 }

@@ -1,6 +1,6 @@
 //! Whether trusted keys have signed what a registry holds.
 
-use super::bundles::{Attested, Bundles};
+use super::bundles::Bundles;
 use super::error::SigningError;
 use super::tagged::Tagged;
 use crate::error::BuildError;
@@ -40,7 +40,7 @@ pub(crate) async fn verify(
     let attached = bundles.verified(predicate::SIGN, trusted, &mut refused).await?;
     let signers = Signers {
         tagged: tagged.iter().map(dmc_sign::Verified::key).collect(),
-        attached: attached.iter().map(|one| one.statement.key()).collect(),
+        attached: attached.iter().map(dmc_sign::Verified::key).collect(),
     };
     if signers == Signers::default() {
         let image = format!("{repository}@sha256:{}", subject.digest);
@@ -122,24 +122,4 @@ async fn check_tag(
     }
     let manifests = document.manifests.len();
     Ok(Some(CheckedImage { tag: tag.to_owned(), digest: index.digest, signers, manifests }))
-}
-
-/// What trusted keys say of an image, of one kind.
-pub(crate) async fn statements(
-    workshop: &Workshop,
-    repository: &Repository,
-    subject: &Descriptor,
-    predicate_type: &str,
-) -> Result<Vec<Attested>, BuildError> {
-    let trusted = workshop.trusted()?;
-    let bundles = Bundles { registry: workshop.registry()?, repository, subject };
-    let mut refused = Vec::new();
-    let statements = bundles.verified(predicate_type, trusted, &mut refused).await?;
-    for why in refused {
-        tracing::debug!(
-            "a statement about {repository}@sha256:{} does not count: {why}",
-            subject.digest
-        );
-    }
-    Ok(statements)
 }

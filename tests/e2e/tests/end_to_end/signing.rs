@@ -178,6 +178,8 @@ fn policies_of_podman_and_skopeo_accept_what_is_signed_for_its_repository_alone(
         let from = scene.registry.transport(&format!("{namespace}/nginx:latest"));
         let mut skopeo = foreign.command(&[], "skopeo");
         skopeo.args(["--policy", "policy.json", "copy", "--all", "--preserve-digests"]);
+        // A layout cannot keep them.
+        skopeo.arg("--remove-signatures");
         skopeo.args(["--src-tls-verify=false", &from, &format!("oci:/tmp/copied-{namespace}")]);
         let environment = [
             ("CONTAINERS_STORAGE_CONF", "/tmp/storage.conf"),
