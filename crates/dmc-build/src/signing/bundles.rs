@@ -3,7 +3,7 @@
 //! Whoever lists referrers lists anything; a statement counts once its signature does. Statements
 //! that nobody trusted has signed are passed over, each with its reason.
 
-use super::SigningError;
+use super::{SigningError, is_of_the_document};
 use dmc_image::layout::PREDICATE_TYPE;
 use dmc_image::oci::{Annotations, Artifact, Descriptor};
 use dmc_registry::{Registry, Repository};
@@ -76,7 +76,13 @@ impl Bundles<'_> {
             Some(blob) if blob.size <= LONGEST => blob,
             _ => return Ok(Err(unreadable("it has no document that can be read".to_owned()))),
         };
-        let bytes = self.registry.blob(self.repository, blob, LONGEST).await?;
+        let bytes = match self.registry.blob(self.repository, blob, LONGEST).await {
+            Ok(bytes) => bytes,
+            Err(error) if is_of_the_document(&error) => {
+                return Ok(Err(unreadable(error.cause.to_string())));
+            }
+            Err(error) => return Err(error.into()),
+        };
         let name = self.repository.to_string();
         Ok(Bundle::parse(&bytes).and_then(|one| one.verify(keys, self.subject.digest, &name)))
     }

@@ -23,12 +23,18 @@ use crate::workshop::Workshop;
 use bundles::Bundles;
 use dmc_image::Layout;
 use dmc_image::oci::{Descriptor, Index};
-use dmc_registry::Repository;
+use dmc_registry::{Cause, RegistryError, Repository};
 use dmc_sign::{Bundle, PrivateKey, PublicKey, Statement, predicate};
 use futures::future::try_join_all;
 use keys::Signer;
 use serde_json::{Value, json};
 use tagged::Tagged;
+
+/// Whether reading failed by what is there: one that is missing or wrong must not stand in the way
+/// of those that hold. All else may come right another time.
+fn is_of_the_document(error: &RegistryError) -> bool {
+    matches!(*error.cause, Cause::NotThere | Cause::Digest { .. } | Cause::TooLarge { .. })
+}
 
 /// How much was signed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

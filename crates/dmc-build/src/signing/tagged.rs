@@ -4,7 +4,7 @@
 //! annotation the signature. Layers of others stay. Nothing keeps two writers apart, so that the
 //! tag is read again after it was written.
 
-use super::SigningError;
+use super::{SigningError, is_of_the_document};
 use dmc_image::oci::{Annotations, Descriptor, media_type};
 use dmc_registry::{Reference, Registry, Repository, Source, Tag};
 use dmc_sign::{PrivateKey, PublicKey, SignatureError, SimpleSigning, Verified};
@@ -77,7 +77,13 @@ impl Tagged<'_> {
         } else if layer.size > LONGEST {
             return Ok(Err(unreadable("its payload is too long")));
         } else {
-            self.registry.blob(self.repository, layer, LONGEST).await?
+            match self.registry.blob(self.repository, layer, LONGEST).await {
+                Ok(payload) => payload,
+                Err(error) if is_of_the_document(&error) => {
+                    return Ok(Err(unreadable(&error.cause.to_string())));
+                }
+                Err(error) => return Err(error.into()),
+            }
         };
         Ok(SimpleSigning::verify(&payload, signature, keys, self.image, &name))
     }

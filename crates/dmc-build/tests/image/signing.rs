@@ -6,7 +6,7 @@ use dmc_build::{Activity, Settings, keygen};
 use dmc_image::Layout;
 use dmc_image::layout::Document;
 use dmc_image::oci::{Descriptor, Index};
-use dmc_testkit::{FakeRegistry, RegistryFault, RegistryKind};
+use dmc_testkit::{FakeRegistry, RegistryFault, RegistryKind, registry_error};
 use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -165,6 +165,9 @@ fn what_no_trusted_key_signed_is_refused_by_name() {
     scene.verify(&["one"]).said("another key", &["none of the 1 trusted keys has signed it"]);
     scene.verify(&["two"]).good();
     scene.verify(&[]).said("no key is trusted", &["no signature counts", "[signing]"]);
+    // One that is damaged does not stand in the way of the other form.
+    scene.registry.fault("GET", "/blobs/", 2, registry_error(404, "BLOB_UNKNOWN", "gone"));
+    scene.verify(&["two"]).good();
     // A manifest whose signatures are taken away fails the whole image.
     let manifest = scene.subjects().remove(0);
     scene.registry.move_tag("team/nginx", &format!("sha256-{}.sig", manifest.digest), None);
@@ -184,9 +187,13 @@ fn a_signature_for_another_repository_does_not_count() {
     scene.push("one").good();
     for digest in scene.registry.manifests("team/nginx") {
         let bytes = scene.registry.manifest("team/nginx", &digest).unwrap();
-        let kind: Value = serde_json::from_slice(&bytes).unwrap();
-        let kind = kind["mediaType"].as_str().unwrap();
+        let manifest: Value = serde_json::from_slice(&bytes).unwrap();
+        let kind = manifest["mediaType"].as_str().unwrap();
         scene.registry.put_manifest("other/nginx", "any", kind, &bytes);
+        for layer in manifest["layers"].as_array().into_iter().flatten() {
+            let digest = layer["digest"].as_str().unwrap().strip_prefix("sha256:").unwrap();
+            scene.registry.put_blob("other/nginx", &scene.registry.blob(digest).unwrap());
+        }
     }
     for (tag, digest) in scene.registry.tags("team/nginx") {
         scene.registry.move_tag("other/nginx", &tag, Some(&digest));
