@@ -96,6 +96,9 @@ fn help_lists_templates_groups_and_activities() {
     {
         assert!(activities.contains(&activity), "no {activity} in {list}");
     }
+    for activity in ["rollback", "restart", "upgrade"] {
+        assert!(activities.contains(&activity), "no {activity} in {list}");
+    }
     for activity in ["promote", "deploy", "keygen", "why", "diff", "clean", "check"] {
         assert!(activities.contains(&activity), "no {activity} in {list}");
     }
