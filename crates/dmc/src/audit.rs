@@ -74,10 +74,7 @@ fn summary(findings: &[Finding]) -> String {
     if harmless > 0 {
         parts.push(format!("{harmless} not affecting the image"));
     }
-    match parts.is_empty() {
-        true => "nothing known".to_owned(),
-        false => parts.join(", "),
-    }
+    if parts.is_empty() { "nothing known".to_owned() } else { parts.join(", ") }
 }
 
 fn line(finding: &Finding) -> String {

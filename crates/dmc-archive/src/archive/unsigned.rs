@@ -42,16 +42,16 @@ impl Archive {
         if known.is_none() || !self.transport.is_offline() {
             known = Some(self.renew_unsigned(url, limit, known).await?);
         }
-        if let Some(found) = self.open_unsigned(known)? {
+        if let Some(found) = self.open_unsigned(known.as_ref())? {
             return Ok(found);
         }
         // It was damaged, and is gone now.
         let again = self.renew_unsigned(url, limit, None).await?;
-        self.open_unsigned(Some(again))?.ok_or_else(|| FetchError::offline(url).into())
+        self.open_unsigned(Some(&again))?.ok_or_else(|| FetchError::offline(url).into())
     }
 
-    fn open_unsigned(&self, known: Option<Known>) -> Result<Option<Unsigned>, ArchiveError> {
-        let Some(Known { digest, checked, .. }) = known else { return Ok(None) };
+    fn open_unsigned(&self, known: Option<&Known>) -> Result<Option<Unsigned>, ArchiveError> {
+        let Some(&Known { digest, checked, .. }) = known else { return Ok(None) };
         let file = self.store.verified(Shelf::Unsigned, &digest.to_string(), &digest)?;
         Ok(file.map(|file| Unsigned { file, checked }))
     }
