@@ -181,8 +181,8 @@ impl<'a> Place<'a> {
         {
             let said = signing::statements(self.workshop, repository, index, kind).await?;
             let counts = said.into_iter().map(|one| Stated {
-                signer: Some(one.statement.key()),
-                predicate: one.statement.into_inner().predicate,
+                signer: Some(one.key()),
+                predicate: one.into_inner().predicate,
             });
             return Ok(counts.collect());
         }

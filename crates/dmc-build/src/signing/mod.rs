@@ -16,7 +16,7 @@ pub use error::SigningError;
 pub(crate) use keys::Keys;
 pub use keys::{NewKeys, Passwords, keygen};
 pub use verify::{CheckedImage, CheckedRepository, Signers};
-pub(crate) use verify::{check_repository, verify};
+pub(crate) use verify::{check_repository, statements, verify};
 
 use crate::error::BuildError;
 use crate::workshop::Workshop;
@@ -108,8 +108,7 @@ async fn sign_subject(
     let mut statements = vec![(predicate::SIGN.to_owned(), json!({}))];
     statements.extend(documents::about(layout, subject)?);
     for (predicate_type, said) in statements {
-        let said = (predicate_type.as_str(), &said);
-        signed.count(attest(workshop, repository, subject, said).await?);
+        signed.count(attest(workshop, repository, subject, &predicate_type, &said).await?);
     }
     Ok(signed)
 }
@@ -132,11 +131,12 @@ async fn sign_tagged(
 
 /// Says something of an image under the key of this run, unless that same thing was said by it;
 /// whether it was not.
-async fn attest(
+pub(crate) async fn attest(
     workshop: &Workshop,
     repository: &Repository,
     subject: &Descriptor,
-    (predicate_type, said): (&str, &Value),
+    predicate_type: &str,
+    said: &Value,
 ) -> Result<bool, BuildError> {
     let signer = workshop.signer()?.ok_or(SigningError::NoKey)?;
     let bundles = Bundles { registry: workshop.registry()?, repository, subject };

@@ -8,7 +8,7 @@ use crate::promote;
 use crate::workshop::Workshop;
 use dmc_image::oci::{Descriptor, Index};
 use dmc_registry::{Reference, Repository, Tag};
-use dmc_sign::predicate;
+use dmc_sign::{Statement, Verified, predicate};
 use dmc_types::{Sha256, TemplateName};
 use std::collections::BTreeSet;
 
@@ -39,8 +39,8 @@ pub(crate) async fn verify(
     let bundles = Bundles { registry, repository, subject };
     let attached = bundles.verified(predicate::SIGN, trusted, &mut refused).await?;
     let signers = Signers {
-        tagged: tagged.iter().map(dmc_sign::Verified::key).collect(),
-        attached: attached.iter().map(dmc_sign::Verified::key).collect(),
+        tagged: tagged.iter().map(Verified::key).collect(),
+        attached: attached.iter().map(Verified::key).collect(),
     };
     if signers == Signers::default() {
         let image = format!("{repository}@sha256:{}", subject.digest);
@@ -122,4 +122,22 @@ async fn check_tag(
     }
     let manifests = document.manifests.len();
     Ok(Some(CheckedImage { tag: tag.to_owned(), digest: index.digest, signers, manifests }))
+}
+
+/// What trusted keys say of an image, of one kind.
+pub(crate) async fn statements(
+    workshop: &Workshop,
+    repository: &Repository,
+    subject: &Descriptor,
+    predicate_type: &str,
+) -> Result<Vec<Verified<Statement>>, BuildError> {
+    let bundles = Bundles { registry: workshop.registry()?, repository, subject };
+    let mut refused = Vec::new();
+    let trusted = workshop.trusted()?;
+    let statements = bundles.verified(predicate_type, trusted, &mut refused).await?;
+    for why in refused {
+        let image = subject.digest;
+        tracing::debug!("a statement about {repository}@sha256:{image} does not count: {why}");
+    }
+    Ok(statements)
 }
