@@ -148,8 +148,26 @@ pub fn audit(holdings: &Holdings, tracker: &Tracker, curated: &Curated) -> Audit
         why: Uncovered::Unlisted,
     }));
     let present = present(&covered);
+    let mut findings = findings(&present, holdings, tracker, curated);
+    findings.sort_by(|a, b| order(a).cmp(&order(b)));
+    Audited {
+        packages: covered.len(),
+        sources: present.keys().map(|(_, source)| source).collect::<BTreeSet<_>>().len(),
+        findings,
+        not_covered,
+        own_files: holdings.files.iter().filter(|file| file.own).count(),
+    }
+}
+
+/// The issues of what is there.
+fn findings(
+    present: &Present<'_>,
+    holdings: &Holdings,
+    tracker: &Tracker,
+    curated: &Curated,
+) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for ((presence, source), packages) in &present {
+    for ((presence, source), packages) in present {
         for issue in tracker.issues(&source.name) {
             let Some(standing) = standing(issue, &source.version) else { continue };
             let places = curated.places(&source.name, &issue.id);
@@ -171,14 +189,7 @@ pub fn audit(holdings: &Holdings, tracker: &Tracker, curated: &Curated) -> Audit
             });
         }
     }
-    findings.sort_by(|a, b| order(a).cmp(&order(b)));
-    Audited {
-        packages: covered.len(),
-        sources: present.keys().map(|(_, source)| source).collect::<BTreeSet<_>>().len(),
-        findings,
-        not_covered,
-        own_files: holdings.files.iter().filter(|file| file.own).count(),
-    }
+    findings
 }
 
 /// The most urgent first, then by name.
