@@ -166,6 +166,9 @@ impl Registry {
             return Ok(Placed::There);
         }
         let what = format!("push blob sha256:{} to {repository}", blob.digest);
+        let site = self.site(repository.host());
+        let site = site.map_err(|cause| self.failed(repository.host(), &what, 0, cause))?;
+        let _turn = site.pace.upload().await;
         let id = self.next_transfer();
         self.progress().started(id, repository.name(), blob.size);
         let job = Job { repository, blob, source, id };

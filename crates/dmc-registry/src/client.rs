@@ -184,16 +184,42 @@ impl Registry {
 
     /// Sends a request, again and again where the failure may pass, and judges the answer.
     pub(crate) async fn ask(&self, what: &str, ask: &Ask<'_>) -> Result<Response, RegistryError> {
+        self.patiently(ask.repository, what, async || self.once(ask).await).await
+    }
+
+    /// The same, with the body of at most `limit` bytes; none where it is not there.
+    pub(crate) async fn read(
+        &self,
+        what: &str,
+        ask: &Ask<'_>,
+        limit: u64,
+    ) -> Result<Option<(HeaderMap, Vec<u8>)>, RegistryError> {
+        let attempt = async || {
+            let response = self.once(ask).await?;
+            if response.status().as_u16() == 404 {
+                return Ok(None);
+            }
+            let headers = response.headers().clone();
+            Ok(Some((headers, body(response, limit).await?)))
+        };
+        self.patiently(ask.repository, what, attempt).await
+    }
+
+    async fn patiently<T>(
+        &self,
+        repository: &Repository,
+        what: &str,
+        attempt: impl AsyncFn() -> Result<T, Cause>,
+    ) -> Result<T, RegistryError> {
         let mut pauses = pace::pauses(&self.options);
         let mut attempts = 0;
         loop {
             attempts += 1;
-            let cause = match self.once(ask).await {
-                Ok(response) => return Ok(response),
+            let cause = match attempt().await {
+                Ok(done) => return Ok(done),
                 Err(cause) => cause,
             };
-            let pause = pauses.next();
-            self.pause(ask.repository, what, attempts, cause, pause).await?;
+            self.pause(repository, what, attempts, cause, pauses.next()).await?;
         }
     }
 

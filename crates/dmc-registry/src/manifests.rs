@@ -1,13 +1,13 @@
 //! Manifests and indices: as bytes, each with the digest that it has.
 
-use crate::client::{Ask, body};
+use crate::client::Ask;
 use crate::error::{Cause, RegistryError};
 use crate::{Reference, Registry, Repository, Tag, said};
 use bytes::Bytes;
 use dmc_image::oci::{Descriptor, media_type};
 use dmc_types::Sha256;
 use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, LINK};
-use reqwest::{Method, Response, Url};
+use reqwest::{Method, Url};
 use serde::Deserialize;
 
 /// Most that is read of a manifest, an index or a list.
@@ -38,13 +38,10 @@ impl Registry {
         let what = format!("read {}", reference.behind(repository));
         let failed = |cause| self.failed(repository.host(), &what, 1, cause);
         let ask = self.about(repository, reference, Method::GET).map_err(failed)?;
-        let response = self.ask(&what, &ask).await?;
-        if response.status().as_u16() == 404 {
+        let Some((headers, bytes)) = self.read(&what, &ask, DOCUMENT_LIMIT).await? else {
             return Ok(None);
-        }
-        let kind = content_type(&response);
-        let bytes = body(response, DOCUMENT_LIMIT).await.map_err(failed)?;
-        let found = Descriptor::of(&kind, &bytes);
+        };
+        let found = Descriptor::of(&content_type(&headers), &bytes);
         match reference {
             Reference::Digest(expected) if found.digest != *expected => {
                 Err(failed(Cause::Digest { found: found.digest, expected: *expected }))
@@ -72,7 +69,7 @@ impl Registry {
                 Err(failed(Cause::Digest { found, expected: *expected }))
             }
             (Some(found), Some(size), _) => {
-                Ok(Some(Descriptor::new(&content_type(&response), found, size)))
+                Ok(Some(Descriptor::new(&content_type(response.headers()), found, size)))
             }
             _ => Ok(self.manifest(repository, reference).await?.map(|(found, _)| found)),
         }
@@ -124,12 +121,11 @@ impl Registry {
         let mut tags = Vec::new();
         for _ in 0..PAGES {
             let Some(url) = next else { break };
-            let response = self.ask(&what, &Ask::new(repository, Method::GET, url.clone())).await?;
-            if response.status().as_u16() == 404 {
+            let ask = Ask::new(repository, Method::GET, url);
+            let Some((headers, bytes)) = self.read(&what, &ask, DOCUMENT_LIMIT).await? else {
                 break;
-            }
-            next = next_page(&url, response.headers());
-            let bytes = body(response, DOCUMENT_LIMIT).await.map_err(failed)?;
+            };
+            next = next_page(&ask.url, &headers);
             let list: TagList =
                 serde_json::from_slice(&bytes).map_err(|error| failed(Cause::Json(error)))?;
             // What cannot be a tag cannot be asked for either.
@@ -154,8 +150,8 @@ impl Registry {
 }
 
 /// What an answer says of its own type; a manifest where it says nothing.
-fn content_type(response: &Response) -> String {
-    let text = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+fn content_type(headers: &HeaderMap) -> String {
+    let text = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let kind = text.and_then(|text| text.split(';').next()).unwrap_or(media_type::MANIFEST);
     kind.trim().chars().take(200).collect()
 }

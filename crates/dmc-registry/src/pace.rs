@@ -11,12 +11,15 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 #[derive(Debug)]
 pub(crate) struct Pace {
     permits: Semaphore,
+    uploads: Semaphore,
     left_alone_until: Mutex<Option<Instant>>,
 }
 
 impl Pace {
     pub(crate) fn new(connections: usize) -> Self {
-        Self { permits: Semaphore::new(connections.max(1)), left_alone_until: Mutex::default() }
+        let permits = || Semaphore::new(connections.max(1));
+        let left_alone_until = Mutex::default();
+        Self { permits: permits(), uploads: permits(), left_alone_until }
     }
 
     /// Waits for a turn. The turn is over when the permit is dropped.
@@ -27,6 +30,11 @@ impl Pace {
             tokio::time::sleep(rest).await;
         }
         permit
+    }
+
+    /// Waits until an upload may begin: each has a chunk in memory.
+    pub(crate) async fn upload(&self) -> Option<SemaphorePermit<'_>> {
+        self.uploads.acquire().await.ok()
     }
 
     /// No request is to be sent for so long.

@@ -5,7 +5,7 @@
 //! specification 1.1, "Referrers Tag Schema"): entries of others stay, and as nothing keeps two
 //! writers apart, it is read again after it was written.
 
-use crate::client::{Ask, body};
+use crate::client::Ask;
 use crate::error::{Cause, RegistryError};
 use crate::manifests::{DOCUMENT_LIMIT, next_page};
 use crate::{Reference, Registry, Repository, Source, Tag};
@@ -72,12 +72,11 @@ impl Registry {
         let mut found = Vec::new();
         for _ in 0..PAGES {
             let Some(url) = next else { break };
-            let response = self.ask(&what, &Ask::new(repository, Method::GET, url.clone())).await?;
-            if response.status().as_u16() == 404 {
+            let ask = Ask::new(repository, Method::GET, url);
+            let Some((headers, bytes)) = self.read(&what, &ask, DOCUMENT_LIMIT).await? else {
                 return Ok(None);
-            }
-            next = next_page(&url, response.headers());
-            let bytes = body(response, DOCUMENT_LIMIT).await.map_err(failed)?;
+            };
+            next = next_page(&ask.url, &headers);
             let page: Index =
                 serde_json::from_slice(&bytes).map_err(|error| failed(Cause::Json(error)))?;
             found.extend(page.manifests);

@@ -57,3 +57,13 @@ async fn tags_come_in_pages() {
     assert_eq!(tags, ["1", "1.26", "1.26.3", "latest", "live"]);
     assert_eq!(registry.count("GET", "/tags/list"), 4);
 }
+
+#[tokio::test]
+async fn a_manifest_whose_connection_broke_is_read_again() {
+    let (registry, client) = (FakeRegistry::open(), client());
+    let nginx = repository(&registry, "nginx");
+    registry.put_manifest("nginx", "latest", media_type::INDEX, BYTES);
+    registry.fault("GET", "/manifests/", 2, RegistryFault::CutAnswer(3));
+    let (_, bytes) = client.manifest(&nginx, &tag("latest")).await.unwrap().unwrap();
+    assert_eq!(bytes, BYTES);
+}
