@@ -23,6 +23,9 @@ use std::io::{self, Write};
 use std::sync::PoisonError;
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 
+/// The largest chunk that a registry gets by asking for it: chunks are in memory.
+const LARGEST_CHUNK: u64 = 64 << 20;
+
 /// Where the bytes of a blob are.
 #[derive(Debug, Clone, Copy)]
 pub enum Source<'a> {
@@ -134,6 +137,9 @@ impl Registry {
     ) -> Result<(), Cause> {
         let url = self.url(repository, &format!("blobs/sha256:{}", reading.blob.digest))?;
         let mut ask = Ask::new(repository, Method::GET, url);
+        if reading.received > 0 && reading.received == reading.blob.size {
+            return reading.end();
+        }
         if reading.received > 0 {
             let range = HeaderValue::from_str(&format!("bytes={}-", reading.received));
             ask.headers.extend(range.ok().map(|range| (RANGE, range)));
@@ -227,7 +233,8 @@ impl Registry {
                 return Ok(Placed::Mounted);
             }
             let least = response.headers().get("oci-chunk-min-length");
-            upload.least = least.and_then(|v| v.to_str().ok()?.parse().ok()).unwrap_or(0);
+            let least = least.and_then(|value| value.to_str().ok()?.parse().ok());
+            upload.least = least.unwrap_or(0).min(LARGEST_CHUNK);
             upload.location = Some(self.moved(job, response.headers())?);
         }
         let size = job.blob.size;

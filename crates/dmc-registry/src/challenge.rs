@@ -69,6 +69,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn no_text_is_too_odd() {
+        let letters = ["a", "B", "=", "\"", ",", " ", "\\", "é"];
+        let mut texts = vec![String::new()];
+        for _ in 0..5 {
+            let longer = |text: &String| letters.map(|letter| format!("{text}{letter}"));
+            texts = texts.iter().flat_map(longer).collect();
+            for text in &texts {
+                assert!(parse(text).len() <= text.len(), "{text}");
+            }
+        }
+    }
+
+    #[test]
     fn challenges_are_read_as_they_are_written() {
         let shown = |text: &str| {
             let all = parse(text).into_iter().map(|one| {

@@ -10,7 +10,7 @@ use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderVal
 use reqwest::{Method, Url};
 use serde::Deserialize;
 
-/// Most that is read of a manifest, an index or a list.
+/// Most that is read of a manifest or index, and of all pages of a list.
 pub(crate) const DOCUMENT_LIMIT: u64 = 16 << 20;
 
 /// Most pages that are read of a list.
@@ -118,13 +118,14 @@ impl Registry {
         let what = format!("list the tags of {repository}");
         let failed = |cause| self.failed(repository.host(), &what, 1, cause);
         let mut next = Some(self.url(repository, "tags/list?n=1000").map_err(failed)?);
-        let mut tags = Vec::new();
+        let (mut tags, mut left) = (Vec::new(), DOCUMENT_LIMIT);
         for _ in 0..PAGES {
             let Some(url) = next else { break };
             let ask = Ask::new(repository, Method::GET, url);
-            let Some((headers, bytes)) = self.read(&what, &ask, DOCUMENT_LIMIT).await? else {
+            let Some((headers, bytes)) = self.read(&what, &ask, left).await? else {
                 break;
             };
+            left = left.saturating_sub(bytes.len() as u64);
             next = next_page(&ask.url, &headers);
             let list: TagList =
                 serde_json::from_slice(&bytes).map_err(|error| failed(Cause::Json(error)))?;

@@ -69,13 +69,14 @@ impl Registry {
         let failed = |cause| self.failed(repository.host(), &what, 1, cause);
         let path = format!("referrers/sha256:{subject}");
         let mut next = Some(self.url(repository, &path).map_err(failed)?);
-        let mut found = Vec::new();
+        let (mut found, mut left) = (Vec::new(), DOCUMENT_LIMIT);
         for _ in 0..PAGES {
             let Some(url) = next else { break };
             let ask = Ask::new(repository, Method::GET, url);
-            let Some((headers, bytes)) = self.read(&what, &ask, DOCUMENT_LIMIT).await? else {
+            let Some((headers, bytes)) = self.read(&what, &ask, left).await? else {
                 return Ok(None);
             };
+            left = left.saturating_sub(bytes.len() as u64);
             next = next_page(&ask.url, &headers);
             let page: Index =
                 serde_json::from_slice(&bytes).map_err(|error| failed(Cause::Json(error)))?;

@@ -116,7 +116,7 @@ pub(crate) fn request(args: &Args, settings: &Settings) -> Result<Request, Comma
             CommandError::usage("--fail-on is for audit").hint("dmc audit -t nginx --fail-on high")
         );
     }
-    with_registry(args, settings, &mut tasks);
+    with_registry(args, settings, &mut tasks)?;
     if args.format.is_some() && !tasks.contains(&dmc_build::Activity::Sbom) {
         return Err(CommandError::usage("--format is for sbom")
             .hint("dmc sbom -t nginx -A amd64 --format spdx"));
@@ -137,21 +137,28 @@ fn upgrade(settings: &Settings) -> [Activity; 3] {
 }
 
 /// What a registry adds to the tasks, where one is named.
-fn with_registry(args: &Args, settings: &Settings, tasks: &mut BTreeSet<dmc_build::Activity>) {
+fn with_registry(
+    args: &Args,
+    settings: &Settings,
+    tasks: &mut BTreeSet<dmc_build::Activity>,
+) -> Result<(), CommandError> {
     use dmc_build::Activity;
-    if settings.conf.host.is_none() {
-        return;
-    }
     // What is created is pushed.
-    if tasks.contains(&Activity::Create) {
+    if settings.conf.host.is_some() && tasks.contains(&Activity::Create) {
         tasks.insert(Activity::Push);
+    }
+    // A registry that cannot be is known before anything is built for it.
+    if tasks.contains(&Activity::Push) {
+        let place = settings.place();
+        place.map_err(|error| CommandError::from_library(USAGE, &error, error.hint()))?;
     }
     // What is verified is verified where it was pushed, too, once keys say whose signatures count.
     let signing = &settings.conf.signing;
     let asked = args.host.is_some() || signing.key.is_some() || !signing.trusted.is_empty();
-    if asked && tasks.contains(&Activity::Verify) {
+    if settings.conf.host.is_some() && asked && tasks.contains(&Activity::Verify) {
         tasks.insert(Activity::Signatures);
     }
+    Ok(())
 }
 
 /// What flags of the lock go together with.

@@ -13,11 +13,12 @@ pub use error::PushError;
 
 use crate::error::BuildError;
 use crate::promote;
+use crate::settings::Settings;
 use crate::signing::{self, Signed};
 use crate::workshop::Workshop;
 use dmc_image::Layout;
 use dmc_image::oci::{Artifact, Descriptor, Index, Manifest, media_type};
-use dmc_registry::{Placed, Reference, Registry, Repository, Source, Tag};
+use dmc_registry::{Place, Placed, Reference, Registry, Repository, Source, Tag};
 use dmc_types::{Sha256, TemplateName};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use std::collections::{BTreeMap, BTreeSet};
@@ -76,6 +77,17 @@ impl std::ops::AddAssign for Blobs {
     }
 }
 
+impl Settings {
+    /// Where images are pushed.
+    ///
+    /// # Errors
+    /// [`PushError::NoHost`] where no registry is named, [`PushError::Name`] where what is named
+    /// is none.
+    pub fn place(&self) -> Result<Place, PushError> {
+        Ok(self.conf.host.as_deref().ok_or(PushError::NoHost)?.parse()?)
+    }
+}
+
 impl Workshop {
     /// The client of registries.
     ///
@@ -90,8 +102,7 @@ impl Workshop {
 
     /// Where a template's images are kept in the registry.
     pub(crate) fn repository(&self, template: &TemplateName) -> Result<Repository, PushError> {
-        let host = self.settings.conf.host.as_deref().ok_or(PushError::NoHost)?;
-        Ok(host.parse::<dmc_registry::Place>()?.repository(template.as_str())?)
+        Ok(self.settings.place()?.repository(template.as_str())?)
     }
 
     /// Pushes a template's newest image, with its tags.
