@@ -100,3 +100,70 @@ fn each<T: Clone + PartialEq>(tables: &[RunTable], list: fn(&RunTable) -> &Vec<T
     }
     all
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Catalog, TemplateFolder};
+
+    fn catalog(templates: &[(&str, &str)]) -> Catalog {
+        let folder = |(name, keys): &(&str, &str)| {
+            let text = format!("group = \"app\"\nsummary = \"x\"\n{keys}");
+            let files = [("template.toml".to_owned(), text.into_bytes())].into();
+            TemplateFolder { name: (*name).to_owned(), files, origin: String::new() }
+        };
+        Catalog::read(templates.iter().map(folder).collect())
+    }
+
+    #[test]
+    fn a_child_says_how_it_runs_on_top_of_its_parents() {
+        let catalog = catalog(&[
+            (
+                "base",
+                "[run]\npublish = [\"8080:8080\"]\nenv = { A = \"1\", B = \"1\" }\nname = \"x\"",
+            ),
+            (
+                "site",
+                "extends = [\"base\"]\n[run]\nenv = { B = \"2\" }\npublish = [\"53:53/udp\"]\n\
+                 volumes = { \"/data\" = \"kept\", \"/etc/x\" = \"/srv/x\" }\ntmpfs = [\"/run/x\"]\n\
+                 [[test]]\nname = \"t\"\nenv = { A = \"3\" }\nvolumes = [\"/data\"]\nlog = {}",
+            ),
+            ("plain", ""),
+        ]);
+        assert_eq!(catalog.get("plain").unwrap().run(), None);
+        let site = catalog.get("site").unwrap();
+        let run = site.run().unwrap();
+        let text = |items: &[Publish]| items.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(text(&run.publish), ["8080:8080", "53:53/udp"]);
+        assert_eq!(run.name.as_ref().unwrap().as_str(), "x");
+        let env: Vec<&str> = run.env.values().map(String::as_str).collect();
+        assert_eq!(env, ["1", "2"]);
+        let mut scene = site.tests()[0].test.scene.clone();
+        run.lay_under(&mut scene);
+        let env: Vec<&str> = scene.env.values().map(String::as_str).collect();
+        assert_eq!(env, ["3", "2"], "the test has the last word");
+        let paths: Vec<String> = scene.volumes.iter().map(ToString::to_string).collect();
+        assert_eq!((paths.join(" "), scene.tmpfs.len()), ("/data /etc/x".to_owned(), 1));
+    }
+
+    #[test]
+    fn what_no_engine_takes_is_refused() {
+        for keys in [
+            "publish = [\"8080\"]",
+            "publish = [\"0:80\"]",
+            "publish = [\"x:1:1\"]",
+            "publish = [\"1:1/sctp\"]",
+            "publish = [\"1.2.3.4:5:1:1\"]",
+            "volumes = { \"/data\" = \"a b\" }",
+            "volumes = { \"/data\" = \"/\" }",
+            "volumes = { \"data\" = \"x\" }",
+            "options = [\"-v\"]",
+            "options = [\"--\"]",
+            "name = \"A\"",
+            "ports = []",
+        ] {
+            let catalog = catalog(&[("site", &format!("[run]\n{keys}"))]);
+            assert!(catalog.get("site").is_err(), "{keys}");
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! What runs on this machine becomes what is live.
 
-use super::container::Service;
+use super::container::{Service, There};
 use super::error::PromoteError;
 use super::place::Place;
 use super::read::live;
@@ -9,7 +9,7 @@ use crate::load::{self, Engine};
 use crate::naming;
 use crate::test::client::Client;
 use crate::workshop::Workshop;
-use dmc_template::{ArchTemplate, Run};
+use dmc_template::{ArchTemplate, Run, Template};
 use dmc_types::{Arch, Sha256, TemplateName};
 use std::sync::Arc;
 
@@ -51,24 +51,42 @@ pub(crate) async fn restart(
     };
     let there = service.there();
     let before = there.as_ref().and_then(|there| there.index);
-    match &there {
-        None if known.run().is_none() => {
-            return Ok(Restarted { container, runs: None, before: None });
-        }
-        Some(there) if !there.ours => {
-            return Err(PromoteError::Foreign { name: container }.into());
-        }
-        Some(there) if there.running && before == Some(index) && !workshop.settings.force => {
-            return Ok(Restarted { container, runs: before, before });
-        }
-        _ => {}
+    let force = workshop.settings.force;
+    if let Some(rests) = at_rest(there.as_ref(), &container, index, known, force)? {
+        return Ok(rests);
     }
+    let image = |index| format!("localhost/{template}:{}", naming::digest_tag(&index, false));
+    service.image = image(index);
     let place = Place::of(workshop, template)?;
     let manifest = place.image(&live.index, arch).await?;
-    service.image = format!("localhost/{template}:{}", naming::digest_tag(&index, false));
     load::load(place.layout(), &manifest, std::slice::from_ref(&service.image), engine)?;
     service.replace(there.as_ref())?;
+    if let Some(old) = before.filter(|before| *before != index) {
+        // It is kept where promoted images are; whoever uses it otherwise keeps it here, too.
+        client.tell(["rmi", &image(old)]);
+    }
     Ok(Restarted { container, runs: Some(index), before })
+}
+
+/// What becomes of a restart that has nothing to do, or must not do anything.
+fn at_rest(
+    there: Option<&There>,
+    container: &str,
+    index: Sha256,
+    known: &Template,
+    force: bool,
+) -> Result<Option<Restarted>, PromoteError> {
+    let container = container.to_owned();
+    match there {
+        None if known.run().is_none() => {
+            Ok(Some(Restarted { container, runs: None, before: None }))
+        }
+        Some(there) if !there.ours => Err(PromoteError::Foreign { name: container }),
+        Some(there) if there.running && there.index == Some(index) && !force => {
+            Ok(Some(Restarted { container, runs: there.index, before: there.index }))
+        }
+        _ => Ok(None),
+    }
 }
 
 /// The template's own options of its container.

@@ -21,6 +21,7 @@ mod lazy;
 mod listing;
 mod mariadb;
 mod php;
+mod promoting;
 mod pushing;
 mod reproducible;
 mod rules;
