@@ -88,8 +88,17 @@ impl Scene {
         self.on(machine, &["create", "--locked", "--plan", plan, "--shard", shard])
     }
 
+    /// On the one machine that has the key, in a variable as a pod has it.
     fn finish(&self, plan: &str) -> Done {
-        run(&mut self.on("finisher", &["farm", "finish", "--plan", plan]))
+        let file = self.place.root().join("dmc.key");
+        if !file.exists() {
+            let mut keygen = self.on("finisher", &["keygen", "--sign-key", "dmc.key"]);
+            run(keygen.env("COSIGN_PASSWORD", "secret")).ok();
+        }
+        let args = ["farm", "finish", "--plan", plan, "--sign-key", "env://COSIGN_PRIVATE_KEY"];
+        let mut command = self.on("finisher", &args);
+        command.env("COSIGN_PRIVATE_KEY", fs::read_to_string(file).unwrap());
+        run(command.env("COSIGN_PASSWORD", "secret"))
     }
 
     /// Where the images go.
@@ -159,12 +168,20 @@ fn shards_side_by_side_come_to_what_one_machine_makes_while_the_mirror_moves_on(
     run(&mut scene.shard("third", &reference, "2/3")).ok();
     assert_eq!(scene.server.requests().len(), 0, "the registry has all that the shards need");
 
-    let done = scene.finish(&reference).ok();
-    let values: Vec<Value> =
-        done.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(indices(&values), single);
+    let values = |done: Done| -> Vec<Value> {
+        done.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let finished = values(scene.finish(&reference).ok());
+    assert_eq!(indices(&finished), single);
+    assert!(finished.iter().all(|one| one["signed"]["made"] != 0), "{finished:?}");
     let tags = scene.registry.tags("team/nginx");
     assert!(tags.contains(&"latest".to_owned()), "{tags:?}");
+    let signature = format!("{}.sig", single["nginx"].replace(':', "-"));
+    assert!(tags.contains(&signature), "{tags:?}");
+    // What is done is not done again.
+    let again = values(scene.finish(&reference).ok());
+    assert_eq!(indices(&again), single);
+    assert!(again.iter().all(|one| one["signed"]["made"] == 0), "{again:?}");
 }
 
 #[test]
