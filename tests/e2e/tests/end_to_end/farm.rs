@@ -164,7 +164,9 @@ fn shards_side_by_side_come_to_what_one_machine_makes_while_the_mirror_moves_on(
     run(&mut scene.shard("second", &reference, "1/3")).ok();
     let done = scene.finish(&reference).code_is(1);
     assert!(done.stderr.contains("no report of shard 2"), "{}", done.stderr);
-    assert!(scene.registry.tags("team/nginx").is_empty(), "nothing has a name yet");
+    // What stands there are lists of documents, for registries that keep none themselves.
+    let tags = scene.registry.tags("team/nginx");
+    assert!(tags.iter().all(|tag| tag.starts_with("sha256-")), "nothing has a name yet: {tags:?}");
     run(&mut scene.shard("third", &reference, "2/3")).ok();
     assert_eq!(scene.server.requests().len(), 0, "the registry has all that the shards need");
 
