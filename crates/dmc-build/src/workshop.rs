@@ -7,6 +7,7 @@ use crate::image::{self, ImageSummary};
 use crate::naming;
 use crate::plan::Step;
 use crate::record::ImageRecord;
+use crate::sbom;
 use crate::settings::Settings;
 use crate::signing::Keys;
 use crate::test::TestMark;
@@ -14,7 +15,7 @@ use dmc_archive::mirror::AptConfiguration;
 use dmc_archive::transport::Network;
 use dmc_archive::{Archive, ArchiveError, Progress, Store, Transport, TransportOptions};
 use dmc_image::Layout;
-use dmc_image::oci::{Descriptor, Index, Platform};
+use dmc_image::oci::{Descriptor, Index, Platform, media_type};
 use dmc_registry::Registry;
 use dmc_types::{Arch, ImagePath, PackageName, TemplateName};
 use dmc_verify::Report;
@@ -183,7 +184,14 @@ impl Workshop {
         let first = images.iter().map(|image| &image.manifest);
         let second = images.iter().filter_map(|image| Some(&image.second.as_ref()?.manifest));
         let manifests = first.chain(second).cloned().collect();
-        Ok(layout.write_index(manifests, annotations)?)
+        let index = Index::new(manifests, annotations).to_json();
+        let known = Descriptor::of(media_type::INDEX, &index);
+        let known = layout.has_blob(&known.digest, known.size);
+        let index = layout.write_blob(media_type::INDEX, &index)?;
+        if !known {
+            sbom::describe_index(layout, &index)?;
+        }
+        Ok(index)
     }
 
     pub(crate) fn check_skew(

@@ -32,7 +32,35 @@ pub struct Build {
     pub vouching: Vec<(String, Sha256)>,
 }
 
-/// The statement's bytes.
+/// An index that joins images.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Join {
+    /// dmc's version.
+    pub version: String,
+    /// The image's name.
+    pub name: String,
+    /// Its first tag.
+    pub tag: String,
+    /// The index.
+    pub index: Sha256,
+    /// Its manifests, each with its architecture in Go's words.
+    pub manifests: Vec<(String, Sha256)>,
+}
+
+/// The bytes of a statement on an index: what was built is said of its manifests.
+pub fn write_join(join: &Join) -> Result<Vec<u8>, SbomError> {
+    let mut resolved = Vec::new();
+    for (architecture, manifest) in &join.manifests {
+        resolved.push(json!({
+            "uri": purl::of_manifest(&join.name, &join.tag, manifest, architecture)?,
+            "digest": { "sha256": manifest.to_string() },
+        }));
+    }
+    let built = json!({ "template": join.name });
+    Ok(statement(&join.version, (&join.name, &join.index), &built, &json!({}), &resolved))
+}
+
+/// The bytes of a statement on an image.
 pub fn write(image: &Image, build: &Build) -> Result<Vec<u8>, SbomError> {
     let mut resolved: Vec<Value> = Vec::new();
     for (name, package) in &image.packages {
@@ -48,29 +76,40 @@ pub fn write(image: &Image, build: &Build) -> Result<Vec<u8>, SbomError> {
             |(name, digest)| json!({ "name": name, "digest": { "sha256": digest.to_string() } }),
         ),
     );
+    let external = json!({
+        "template": image.name, "architecture": image.arch, "dist": build.dist,
+        "compression": build.compression, "flags": build.flags,
+    });
+    let internal = json!({
+        "template": format!("sha256:{}", build.template),
+        "rules": format!("sha256:{}", build.rules),
+    });
+    let subject = (image.name.as_str(), &image.manifest);
+    Ok(statement(&build.version, subject, &external, &internal, &resolved))
+}
+
+fn statement(
+    version: &str,
+    (name, digest): (&str, &Sha256),
+    external: &Value,
+    internal: &Value,
+    resolved: &[Value],
+) -> Vec<u8> {
     // A package URL is a URI, and its subpath leads to what describes such a build.
-    let dmc = format!("pkg:generic/dmc@{}", build.version);
+    let dmc = format!("pkg:generic/dmc@{version}");
     let statement = json!({
         "_type": "https://in-toto.io/Statement/v1",
-        "subject": [{
-            "name": image.name, "digest": { "sha256": image.manifest.to_string() },
-        }],
+        "subject": [{ "name": name, "digest": { "sha256": digest.to_string() } }],
         "predicateType": PREDICATE_TYPE,
         "predicate": {
             "buildDefinition": {
                 "buildType": format!("{dmc}#docs/sbom.md"),
-                "externalParameters": {
-                    "template": image.name, "architecture": image.arch, "dist": build.dist,
-                    "compression": build.compression, "flags": build.flags,
-                },
-                "internalParameters": {
-                    "template": format!("sha256:{}", build.template),
-                    "rules": format!("sha256:{}", build.rules),
-                },
+                "externalParameters": external,
+                "internalParameters": internal,
                 "resolvedDependencies": resolved,
             },
-            "runDetails": { "builder": { "id": dmc, "version": { "dmc": build.version } } },
+            "runDetails": { "builder": { "id": dmc, "version": { "dmc": version } } },
         },
     });
-    Ok(statement.to_string().into_bytes())
+    statement.to_string().into_bytes()
 }

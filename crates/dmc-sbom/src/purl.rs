@@ -6,7 +6,7 @@
 //! whoever looks it up among the distribution's own packages would find another one.
 
 use crate::{Distribution, Image, Package, SbomError};
-use dmc_types::PackageName;
+use dmc_types::{PackageName, Sha256};
 use packageurl::PackageUrl;
 
 /// The URL of a package.
@@ -33,12 +33,23 @@ pub fn deb(
 
 /// The URL of an image.
 pub fn oci(image: &Image) -> Result<String, SbomError> {
+    let Image { name, version, manifest, arch, .. } = image;
+    of_manifest(name.as_str(), version, manifest, arch.oci().architecture)
+}
+
+/// The same for a manifest of which this is known, the architecture in Go's words.
+pub(crate) fn of_manifest(
+    name: &str,
+    tag: &str,
+    manifest: &Sha256,
+    architecture: &str,
+) -> Result<String, SbomError> {
     let write = || -> Result<String, packageurl::Error> {
-        let mut url = PackageUrl::new("oci", image.name.as_str())?;
-        url.with_version(format!("sha256:{}", image.manifest))?
-            .add_qualifier("arch", image.arch.oci().architecture)?
-            .add_qualifier("tag", image.version.as_str())?;
+        let mut url = PackageUrl::new("oci", name)?;
+        url.with_version(format!("sha256:{manifest}"))?
+            .add_qualifier("arch", architecture)?
+            .add_qualifier("tag", tag)?;
         Ok(url.to_string())
     };
-    write().map_err(|source| SbomError::Purl { name: image.name.to_string(), source })
+    write().map_err(|source| SbomError::Purl { name: name.to_owned(), source })
 }

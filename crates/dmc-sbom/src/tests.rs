@@ -241,6 +241,21 @@ fn provenance_names_every_package_and_what_vouched_for_it() {
 }
 
 #[test]
+fn provenance_of_an_index_names_its_manifests() {
+    let join = provenance::Join {
+        version: "1.0".to_owned(),
+        name: "nginx".to_owned(),
+        tag: "1.26.3".to_owned(),
+        index: Sha256::from_bytes([8; 32]),
+        manifests: vec![("amd64".to_owned(), Sha256::from_bytes([9; 32]))],
+    };
+    let written = json(&provenance::write_join(&join).unwrap());
+    assert_eq!(written["subject"][0]["digest"]["sha256"], "08".repeat(32));
+    let resolved = &written["predicate"]["buildDefinition"]["resolvedDependencies"][0];
+    assert_eq!(resolved["uri"], purl::oci(&image()).unwrap());
+}
+
+#[test]
 fn the_same_image_gives_the_same_documents_with_numbers_of_their_own() {
     let spdx = || spdx::write(&image(), &names(), "dmc-1.0").unwrap();
     let bom = || cyclonedx::write(&image(), &names(), "1.0").unwrap();

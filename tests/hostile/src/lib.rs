@@ -14,6 +14,7 @@
     reason = "a target tells what it found by a panic"
 )]
 
+mod copyright;
 mod elf;
 mod package;
 mod pdiff;
@@ -23,6 +24,7 @@ mod settings;
 mod text;
 mod tracker;
 
+pub use copyright::copyright;
 pub use elf::{dlopen, elf};
 pub use package::{ar, deb, tar};
 pub use pdiff::pdiff;
@@ -44,7 +46,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 15] = [
+pub const TARGETS: [Target; 16] = [
     Target { name: "deb822", run: deb822, seeds: text::deb822_seeds },
     Target { name: "release", run: release, seeds: release::seeds },
     Target { name: "relations", run: relations, seeds: text::relations_seeds },
@@ -60,4 +62,5 @@ pub const TARGETS: [Target; 15] = [
     Target { name: "conf", run: conf, seeds: settings::conf_seeds },
     Target { name: "scripts", run: scripts, seeds: scripts::seeds },
     Target { name: "tracker", run: tracker, seeds: tracker::seeds },
+    Target { name: "copyright", run: copyright, seeds: copyright::seeds },
 ];

@@ -4,6 +4,7 @@ use super::check::{Checkup, Cure, Damage, Finding, RECORD};
 use super::{Referred, records};
 use crate::error::BuildError;
 use crate::record::ImageRecord;
+use crate::sbom;
 use crate::workshop::{Workshop, of_platform};
 use camino::Utf8PathBuf;
 use dmc_archive::ArchiveError;
@@ -207,7 +208,10 @@ impl Workshop {
             let force = documents || self.settings.force;
             images.push(self.image_by(template, arch, force).await?.0);
         }
-        Self::write_index(layout, &images)?;
+        let index = Self::write_index(layout, &images)?;
+        if documents {
+            sbom::describe_index(layout, &index)?;
+        }
         Ok(())
     }
 

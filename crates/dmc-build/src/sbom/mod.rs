@@ -17,7 +17,7 @@ use dmc_image::Layout;
 use dmc_image::layout::{Document, PREDICATE_TYPE};
 use dmc_image::oci::{Annotations, Artifact, Descriptor, Index};
 use dmc_sbom::licence::Names;
-use dmc_sbom::provenance::Build;
+use dmc_sbom::provenance::{Build, Join};
 use dmc_sbom::{Kind, cyclonedx, provenance, spdx};
 use dmc_types::{Arch, Sha256, TemplateName};
 
@@ -49,14 +49,7 @@ pub(crate) fn describe(
     let image = read::image(settings, layout, manifest)?;
     let names = names(settings);
     let version = env!("CARGO_PKG_VERSION");
-    let document = |kind: Kind, bytes: Vec<u8>| {
-        let mut annotations = Annotations::from([(CREATED.to_owned(), image.created.clone())]);
-        if kind == Kind::Provenance {
-            annotations.insert(PREDICATE_TYPE.to_owned(), kind.predicate_type().to_owned());
-        }
-        let (artifact_type, media_type) = (kind.media_type().into(), kind.media_type().into());
-        Document { artifact_type, media_type, bytes, annotations }
-    };
+    let document = |kind, bytes| document(kind, bytes, &image.created);
     let mut documents = vec![
         document(Kind::Spdx, spdx::write(&image, &names, &format!("dmc-{version}"))?),
         document(Kind::CycloneDx, cyclonedx::write(&image, &names, version)?),
@@ -66,6 +59,34 @@ pub(crate) fn describe(
     }
     layout.attach(manifest, &documents)?;
     Ok(())
+}
+
+/// Writes what there is to say of an index: which images it joins.
+pub(crate) fn describe_index(layout: &Layout, descriptor: &Descriptor) -> Result<(), BuildError> {
+    let index: Index = layout.read_document(descriptor)?;
+    let said = |key: &str| index.annotations.get(key).cloned().unwrap_or_default();
+    let architecture = |manifest: &Descriptor| {
+        manifest.platform.as_ref().map(|it| it.architecture.clone()).unwrap_or_default()
+    };
+    let join = Join {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        name: said("org.opencontainers.image.title"),
+        tag: said("org.opencontainers.image.version"),
+        index: descriptor.digest,
+        manifests: index.manifests.iter().map(|it| (architecture(it), it.digest)).collect(),
+    };
+    let bytes = provenance::write_join(&join)?;
+    layout.attach(descriptor, &[document(Kind::Provenance, bytes, &said(CREATED))])?;
+    Ok(())
+}
+
+fn document(kind: Kind, bytes: Vec<u8>, created: &str) -> Document {
+    let mut annotations = Annotations::from([(CREATED.to_owned(), created.to_owned())]);
+    if kind == Kind::Provenance {
+        annotations.insert(PREDICATE_TYPE.to_owned(), kind.predicate_type().to_owned());
+    }
+    let (artifact_type, media_type) = (kind.media_type().into(), kind.media_type().into());
+    Document { artifact_type, media_type, bytes, annotations }
 }
 
 fn names(settings: &Settings) -> Names {
@@ -81,6 +102,11 @@ impl Workshop {
         arch: Arch,
     ) -> Result<Vec<Described>, BuildError> {
         let (layout, first, _) = self.manifest(template, arch)?;
+        if let Some(index) = layout.resolve(&format!("{template}:latest"))?
+            && present(&layout, &index)?.is_empty()
+        {
+            describe_index(&layout, &index)?;
+        }
         let mut all = Vec::new();
         for manifest in forms(&layout, template, arch, &first)? {
             all.extend(self.described(&layout, &manifest)?);

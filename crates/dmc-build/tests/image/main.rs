@@ -22,6 +22,7 @@ mod pushing;
 mod refused;
 mod same;
 mod sbom;
+mod scanners;
 mod signing;
 mod small;
 mod stage;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 
 /// A shell, and what a package of its kind has.
-fn shell(suite: &mut FakeSuite) {
+pub(crate) fn shell(suite: &mut FakeSuite) {
     for arch in ["amd64", "arm64"] {
         let deb = DebBuilder::new("shell", "1-1", arch)
             .field("Essential", "yes")
@@ -25,7 +25,7 @@ fn shell(suite: &mut FakeSuite) {
 }
 
 /// Files and links of the layer with their contents or targets.
-fn files(stage: &Stage, image: &dmc_build::ImageSummary) -> BTreeMap<String, String> {
+pub(crate) fn files(stage: &Stage, image: &dmc_build::ImageSummary) -> BTreeMap<String, String> {
     let bytes = layer::tar(&stage.path("out"), image);
     let mut archive = tar::Archive::new(&*bytes);
     let mut found = BTreeMap::new();
