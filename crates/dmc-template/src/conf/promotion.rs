@@ -34,3 +34,19 @@ impl PromotionFile {
         Err(bounds("promotion.tag", "is no name for the image that is to run"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_runs_has_a_name_of_its_own() {
+        let tag = |tag: Option<&str>| PromotionFile { tag: tag.map(str::to_owned) }.check();
+        assert_eq!(tag(None).unwrap().tag, "live");
+        assert_eq!(tag(Some("prod-1")).unwrap().tag, "prod-1");
+        let long = "a".repeat(101);
+        for wrong in ["", "latest", "-x", "1", "a b", "a:b", &long] {
+            assert!(matches!(tag(Some(wrong)), Err(ConfError::Bounds { .. })), "{wrong}");
+        }
+    }
+}
