@@ -10,6 +10,7 @@ timeout = 30
 retries = 4
 compression = "gzip"
 engine = "auto"
+audit.tracker = "http://tracker.test"
 
 [vendor.debian]
 origin = "Debian"
