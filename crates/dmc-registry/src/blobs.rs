@@ -73,7 +73,7 @@ impl Registry {
         let what = format!("look for blob sha256:{} in {repository}", blob.digest);
         let path = format!("blobs/sha256:{}", blob.digest);
         let url = self.url(repository, &path);
-        let url = url.map_err(|cause| self.failed(repository.host(), &what, 1, cause))?;
+        let url = url.map_err(|cause| RegistryError::new(repository.host(), &what, 1, cause))?;
         let response = self.ask(&what, &Ask::new(repository, Method::HEAD, url)).await?;
         let there = response.status().as_u16() != 404;
         if there {
@@ -92,7 +92,7 @@ impl Registry {
         let mut bytes = Vec::new();
         if blob.size > limit {
             let what = format!("read blob sha256:{} of {repository}", blob.digest);
-            return Err(self.failed(repository.host(), &what, 0, Cause::TooLarge { limit }));
+            return Err(RegistryError::new(repository.host(), &what, 0, Cause::TooLarge { limit }));
         }
         self.blob_to(repository, blob, &mut bytes).await?;
         Ok(bytes)
@@ -173,7 +173,7 @@ impl Registry {
         }
         let what = format!("push blob sha256:{} to {repository}", blob.digest);
         let site = self.site(repository.host());
-        let site = site.map_err(|cause| self.failed(repository.host(), &what, 0, cause))?;
+        let site = site.map_err(|cause| RegistryError::new(repository.host(), &what, 0, cause))?;
         let _turn = site.pace.upload().await;
         let id = self.next_transfer();
         self.progress().started(id, repository.name(), blob.size);

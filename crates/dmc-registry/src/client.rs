@@ -235,7 +235,7 @@ impl Registry {
         let asked = cause.asked_wait();
         let pause = pause.filter(|_| cause.may_pass() && asked <= self.options.longest_wait);
         let Some(pause) = pause else {
-            return Err(self.failed(repository.host(), what, attempts, cause));
+            return Err(RegistryError::new(repository.host(), what, attempts, cause));
         };
         if let Ok(site) = self.site(repository.host()) {
             site.pace.leave_alone(asked);
@@ -243,18 +243,6 @@ impl Registry {
         tracing::debug!(what, %cause, ?pause, "tried again");
         tokio::time::sleep(pause).await;
         Ok(())
-    }
-
-    /// The error of an attempt.
-    pub(crate) fn failed(
-        &self,
-        host: &Host,
-        what: &str,
-        attempts: u32,
-        cause: Cause,
-    ) -> RegistryError {
-        let cause = Box::new(cause);
-        RegistryError { what: what.to_owned(), host: host.clone(), attempts, cause }
     }
 
     /// One try. An answer is a success, or says that something is not there.

@@ -225,6 +225,10 @@ impl Cause {
 }
 
 impl RegistryError {
+    pub(crate) fn new(host: &Host, what: &str, attempts: u32, cause: Cause) -> Self {
+        Self { what: what.to_owned(), host: host.clone(), attempts, cause: Box::new(cause) }
+    }
+
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         let host = &self.host;
@@ -273,6 +277,10 @@ impl RegistryError {
             Cause::Redirect(_) | Cause::Realm(_) | Cause::Challenge(_) | Cause::Answer(_) => {
                 format!("see what stands before {host}, and whether its own address is set right")
             }
+            // What servers say to a request without TLS.
+            Cause::Status(Said { status: 400, code, .. }) if code.is_empty() => format!(
+                "if it wants TLS, name its authority: [registry.\"{host}\"] ca = \"FILE\" in dmc.conf"
+            ),
             Cause::ManifestRefused(_)
             | Cause::Token { .. }
             | Cause::Status(_)

@@ -3,7 +3,7 @@
 //! Credentials go to the registry itself and to the token service that it names, and to the
 //! latter only over https, or where it is the same host as a registry that is spoken to without
 //! TLS. A token counts for its scopes, until it expires or the registry asks again. Follows the
-//! Distribution project's token authentication specification, OAuth2 for identity tokens.
+//! Distribution project's token authentication specification, OAuth 2 for identity tokens.
 
 use crate::challenge::Challenge;
 use crate::client::Site;

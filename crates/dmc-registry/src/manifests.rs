@@ -36,7 +36,7 @@ impl Registry {
         reference: &Reference,
     ) -> Result<Option<(Descriptor, Vec<u8>)>, RegistryError> {
         let what = format!("read {}", reference.behind(repository));
-        let failed = |cause| self.failed(repository.host(), &what, 1, cause);
+        let failed = |cause| RegistryError::new(repository.host(), &what, 1, cause);
         let ask = self.about(repository, reference, Method::GET).map_err(failed)?;
         let Some((headers, bytes)) = self.read(&what, &ask, DOCUMENT_LIMIT).await? else {
             return Ok(None);
@@ -57,7 +57,7 @@ impl Registry {
         reference: &Reference,
     ) -> Result<Option<Descriptor>, RegistryError> {
         let what = format!("look for {}", reference.behind(repository));
-        let failed = |cause| self.failed(repository.host(), &what, 1, cause);
+        let failed = |cause| RegistryError::new(repository.host(), &what, 1, cause);
         let ask = self.about(repository, reference, Method::HEAD).map_err(failed)?;
         let response = self.ask(&what, &ask).await?;
         if response.status().as_u16() == 404 {
@@ -95,7 +95,7 @@ impl Registry {
         bytes: &[u8],
     ) -> Result<(Descriptor, bool), RegistryError> {
         let what = format!("push {}", reference.behind(repository));
-        let failed = |cause| self.failed(repository.host(), &what, 1, cause);
+        let failed = |cause| RegistryError::new(repository.host(), &what, 1, cause);
         let put = Descriptor::of(media_type, bytes);
         let mut ask = self.about(repository, reference, Method::PUT).map_err(failed)?;
         let kind = HeaderValue::from_str(media_type)
@@ -116,7 +116,7 @@ impl Registry {
     /// All tags of a repository, in the registry's order; none where it has no such repository.
     pub async fn tags(&self, repository: &Repository) -> Result<Vec<Tag>, RegistryError> {
         let what = format!("list the tags of {repository}");
-        let failed = |cause| self.failed(repository.host(), &what, 1, cause);
+        let failed = |cause| RegistryError::new(repository.host(), &what, 1, cause);
         let mut next = Some(self.url(repository, "tags/list?n=1000").map_err(failed)?);
         let (mut tags, mut left) = (Vec::new(), DOCUMENT_LIMIT);
         for _ in 0..PAGES {

@@ -181,9 +181,9 @@ fn is_name(name: &str) -> bool {
     };
     let word = |word: &str| {
         let joints = word.split(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
-        let inner = joints.filter(|joint| !joint.is_empty());
         let ends = [word.bytes().next(), word.bytes().last()];
-        ends.iter().all(|end| end.is_some_and(alphanumeric)) && inner.into_iter().all(joint)
+        ends.iter().all(|end| end.is_some_and(alphanumeric))
+            && joints.filter(|joint| !joint.is_empty()).all(joint)
     };
     name.split('/').all(word)
 }

@@ -66,7 +66,7 @@ impl Registry {
         subject: &Sha256,
     ) -> Result<Option<Vec<Descriptor>>, RegistryError> {
         let what = format!("list what is attached to {repository}@sha256:{subject}");
-        let failed = |cause| self.failed(repository.host(), &what, 1, cause);
+        let failed = |cause| RegistryError::new(repository.host(), &what, 1, cause);
         let path = format!("referrers/sha256:{subject}");
         let mut next = Some(self.url(repository, &path).map_err(failed)?);
         let (mut found, mut left) = (Vec::new(), DOCUMENT_LIMIT);
@@ -91,13 +91,13 @@ impl Registry {
         repository: &Repository,
         subject: &Sha256,
     ) -> Result<Index, RegistryError> {
-        let tag = self.fallback(repository, subject)?;
+        let tag = fallback(repository, subject)?;
         let Some((_, bytes)) = self.manifest(repository, &tag).await? else {
             return Ok(Index::new(Vec::new(), Annotations::new()));
         };
         serde_json::from_slice(&bytes).map_err(|error| {
             let what = format!("read {}", tag.behind(repository));
-            self.failed(repository.host(), &what, 1, Cause::Json(error))
+            RegistryError::new(repository.host(), &what, 1, Cause::Json(error))
         })
     }
 
@@ -108,7 +108,7 @@ impl Registry {
         subject: &Sha256,
         artifact: &Descriptor,
     ) -> Result<(), RegistryError> {
-        let tag = self.fallback(repository, subject)?;
+        let tag = fallback(repository, subject)?;
         let mut pauses = crate::pace::pauses(self.options());
         for _ in 0..ATTEMPTS {
             let mut list = self.tagged(repository, subject).await?;
@@ -125,17 +125,15 @@ impl Registry {
             tokio::time::sleep(pauses.next().unwrap_or_default()).await;
         }
         let what = format!("attach sha256:{} to sha256:{subject} in {repository}", artifact.digest);
-        Err(self.failed(repository.host(), &what, 1, Cause::Contended(tag.to_string())))
+        Err(RegistryError::new(repository.host(), &what, 1, Cause::Contended(tag.to_string())))
     }
+}
 
-    fn fallback(
-        &self,
-        repository: &Repository,
-        subject: &Sha256,
-    ) -> Result<Reference, RegistryError> {
-        let text = format!("sha256-{subject}");
-        let tag: Result<Tag, _> = text.parse();
-        tag.map(Reference::Tag)
-            .map_err(|_never| self.failed(repository.host(), &text, 0, Cause::Answer("is no tag")))
-    }
+/// The tag with the list of what is attached to a manifest or index.
+fn fallback(repository: &Repository, subject: &Sha256) -> Result<Reference, RegistryError> {
+    let text = format!("sha256-{subject}");
+    let tag: Result<Tag, _> = text.parse();
+    tag.map(Reference::Tag).map_err(|_never| {
+        RegistryError::new(repository.host(), &text, 0, Cause::Answer("is no tag"))
+    })
 }

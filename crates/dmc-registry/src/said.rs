@@ -28,9 +28,9 @@ struct OneError {
 
 /// One line, without what a terminal would obey.
 fn line(text: &str) -> String {
-    let words: Vec<&str> = text.split(|c: char| c.is_whitespace() || c.is_control()).collect();
-    let words = words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
-    words.chars().take(SHOWN).collect()
+    let words = text.split(|c: char| c.is_whitespace() || c.is_control());
+    let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+    words.join(" ").chars().take(SHOWN).collect()
 }
 
 /// What the body of an answer says. One that is not JSON of the specification says nothing.

@@ -190,11 +190,11 @@ fn asked(conf: &Conf, env: &Environment) -> Asked {
 /// is the only one.
 fn auth_files(args: &Args, env: &Environment) -> Result<Vec<Utf8PathBuf>, CommandError> {
     if let Some(file) = &args.authfile {
-        return match file.is_file() {
-            true => Ok(vec![file.clone()]),
-            false => Err(CommandError::usage(format!("there is no file `{file}`"))
-                .hint("check --authfile; `podman login --authfile` writes one")),
-        };
+        if file.is_file() {
+            return Ok(vec![file.clone()]);
+        }
+        return Err(CommandError::usage(format!("there is no file `{file}`"))
+            .hint("check --authfile; `podman login --authfile` writes one"));
     }
     if let Some(file) = env.get("REGISTRY_AUTH_FILE") {
         return Ok(vec![Utf8PathBuf::from(file)]);

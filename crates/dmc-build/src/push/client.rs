@@ -39,7 +39,7 @@ struct Transfers(Arc<dyn dmc_archive::Progress>);
 
 /// Numbers of their own: both kinds are counted from 0.
 fn id(transfer: TransferId) -> DownloadId {
-    DownloadId(transfer.0 | 1 << 63)
+    DownloadId(transfer.0 | (1 << 63))
 }
 
 impl Progress for Transfers {

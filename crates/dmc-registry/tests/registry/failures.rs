@@ -102,6 +102,17 @@ async fn what_passes_is_waited_for_and_what_does_not_is_told() {
     registry.fault("HEAD", "", 9, RegistryFault::Answer(501, Vec::new(), String::new()));
     let error = client().head(&nginx, &latest()).await.unwrap_err();
     assert_eq!(error.attempts, 1);
+    assert_eq!(error.hint(), None);
+    // What servers behind TLS say to whoever does without.
+    registry.reset();
+    registry.fault(
+        "HEAD",
+        "",
+        9,
+        RegistryFault::Answer(400, Vec::new(), "sent to https".to_owned()),
+    );
+    let error = client().head(&nginx, &latest()).await.unwrap_err();
+    assert!(error.hint().unwrap().contains("if it wants TLS"));
 }
 
 #[tokio::test]

@@ -23,7 +23,6 @@ fn mistakes_are_answered_with_a_way_out() {
         &["-t", "nginx", "-M", "ftp://mirror.example/debian"],
         &["-t", "nginx", "-H", "registry"],
         &["push", "-t", "nginx"],
-        &["-t", "nginx", "-X"],
         &["-t", "nginx", "-b", "9"],
         &["-t", "nginx", "-b", "4", "-e", "2"],
         &["-t", "nginx", "-o", "0"],

@@ -36,8 +36,8 @@ fn a_registry_gives_back_the_very_image_to_skopeo_podman_and_docker() {
     assert!(index.contains(&built.digest), "{index}");
 
     let document = built.layout.document(&built.digest);
-    let ours = document["manifests"].as_array().unwrap().iter();
-    let ours = ours.filter(|one| one["platform"]["architecture"] == host()).next().unwrap();
+    let mut all = document["manifests"].as_array().unwrap().iter();
+    let ours = all.find(|one| one["platform"]["architecture"] == host()).unwrap();
     let podman = Engine::podman();
     let reference = registry.reference(&name);
     run(podman.command().args(["pull", "-q", "--tls-verify=false", &reference])).ok();

@@ -48,7 +48,7 @@ fn basic(user: &str, password: &str) -> String {
     let mut encoded = String::from("Basic ");
     for group in text.as_bytes().chunks(3) {
         let at = |i: usize| u32::from(group.get(i).copied().unwrap_or(0));
-        let bits = at(0) << 16 | at(1) << 8 | at(2);
+        let bits = (at(0) << 16) | (at(1) << 8) | at(2);
         for digit in 0..4 {
             let value = (bits >> (18 - 6 * digit)) & 63;
             let there = digit <= group.len();
@@ -81,7 +81,7 @@ fn refusal(state: &State, shared: &mut Shared, call: &Call) -> Option<Answer> {
 }
 
 fn token(state: &State, shared: &mut Shared, call: &Call) -> Answer {
-    let Door::Token(user, password, uses) = &state.kind.door else {
+    let Door::Token(user, password, good_for) = &state.kind.door else {
         return Answer::new(404, b"");
     };
     let form = String::from_utf8_lossy(&call.body);
@@ -92,7 +92,7 @@ fn token(state: &State, shared: &mut Shared, call: &Call) -> Answer {
     }
     shared.next += 1;
     let value = format!("token-{}", shared.next);
-    shared.tokens.insert(format!("Bearer {value}"), *uses);
+    shared.tokens.insert(format!("Bearer {value}"), *good_for);
     let key = if call.method == "POST" { "access_token" } else { "token" };
     Answer::new(200, format!(r#"{{"{key}":"{value}","expires_in":300}}"#).as_bytes())
 }
