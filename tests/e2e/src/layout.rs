@@ -32,6 +32,37 @@ impl Layout {
         names
     }
 
+    /// The digests of all that an index leads to, itself among them, sorted: without documents
+    /// about it.
+    #[track_caller]
+    pub fn image(&self, index: &str) -> Vec<String> {
+        let hex = |digest: &Value| digest.as_str().unwrap().replace("sha256:", "");
+        let mut found = vec![index.replace("sha256:", "")];
+        for one in self.document(index)["manifests"].as_array().unwrap() {
+            let manifest = self.document(one["digest"].as_str().unwrap());
+            found.extend([hex(&one["digest"]), hex(&manifest["config"]["digest"])]);
+            found
+                .extend(manifest["layers"].as_array().unwrap().iter().map(|it| hex(&it["digest"])));
+        }
+        found.sort();
+        found.dedup();
+        found
+    }
+
+    /// The documents about a manifest or index: each kind with its bytes.
+    #[track_caller]
+    pub fn documents(&self, subject: &str) -> Vec<(String, PathBuf)> {
+        let index = json(&self.0.join("index.json"));
+        let entries = index["manifests"].as_array().unwrap().iter();
+        let artifacts = entries.filter_map(|entry| {
+            let kind = entry["artifactType"].as_str()?.to_owned();
+            let artifact = self.document(entry["digest"].as_str().unwrap());
+            let document = self.blob(artifact["layers"][0]["digest"].as_str().unwrap());
+            (artifact["subject"]["digest"] == subject).then_some((kind, document))
+        });
+        artifacts.collect()
+    }
+
     /// The digest that a reference names.
     #[track_caller]
     pub fn digest(&self, reference: &str) -> String {

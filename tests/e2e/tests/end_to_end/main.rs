@@ -25,6 +25,7 @@ mod promoting;
 mod pushing;
 mod reproducible;
 mod rules;
+mod sbom;
 mod signing;
 mod small;
 mod suites;
