@@ -78,7 +78,7 @@ impl Workplace {
         for name in ["XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR", "SOURCE_DATE_EPOCH"] {
             command.env_remove(name);
         }
-        for name in ["REGISTRY_AUTH_FILE", "DOCKER_CONFIG"] {
+        for name in ["REGISTRY_AUTH_FILE", "DOCKER_CONFIG", "KUBECONFIG"] {
             command.env_remove(name);
         }
         for name in ["DMC_OUT", "LOG_level", "LOG_dir", "OUT_level"] {

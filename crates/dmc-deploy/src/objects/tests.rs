@@ -8,6 +8,8 @@ use dmc_template::{Catalog, TemplateFolder};
 use dmc_types::Arch;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 
 const IMAGE: &str = "registry.example:5000/team/it@sha256:\
     e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -223,6 +225,52 @@ fn pods_keep_the_rules_of_scanners() {
         let workload = objects.last().unwrap();
         assert!(matches!(workload.kind, Kind::Deployment | Kind::StatefulSet));
         assert_eq!(broken(&workload.value["spec"]["template"]["spec"]), [""; 0], "{name}");
+    }
+}
+
+/// The files below a folder, by their path in it.
+fn files(folder: &Path, prefix: &str, into: &mut BTreeMap<String, Vec<u8>>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = format!("{prefix}{}", path.file_name().unwrap().to_str().unwrap());
+        if path.is_dir() {
+            files(&path, &format!("{name}/"), into);
+        } else {
+            into.insert(name, fs::read(path).unwrap());
+        }
+    }
+}
+
+#[test]
+fn shipped_templates_keep_the_rules_of_scanners() {
+    let place = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../templates");
+    let mut all = BTreeMap::new();
+    files(&place, "", &mut all);
+    let mut folders: BTreeMap<String, TemplateFolder> = BTreeMap::new();
+    for (path, bytes) in all {
+        let (name, rest) = path.split_once('/').unwrap();
+        let folder = folders.entry(name.to_owned()).or_insert_with(|| folder(name, ""));
+        folder.files.insert(rest.to_owned(), bytes);
+    }
+    let catalog = Catalog::read(folders.into_values().collect());
+    let mut judged = Vec::new();
+    for name in catalog.names() {
+        let template = catalog.get(name.as_str()).unwrap();
+        if template.deploy().is_none() {
+            continue;
+        }
+        let settings = template.for_arch(Arch::Amd64).unwrap().image;
+        let user = settings.user.unwrap_or(dmc_template::Owner { uid: 65532, gid: 65532 });
+        let app = App::new(template, settings, user, IMAGE.to_owned()).unwrap();
+        let objects = app.objects().unwrap();
+        let pod = &objects.last().unwrap().value["spec"]["template"]["spec"];
+        // Debian's number for the user mysql is below 10000.
+        let wanted = if name.as_str() == "mariadb" { vec!["KSV021", "KSV020"] } else { vec![] };
+        assert_eq!(broken(pod), wanted, "{name}");
+        judged.push(name.as_str());
+    }
+    for name in ["adminer", "mariadb", "nginx", "php"] {
+        assert!(judged.contains(&name), "{name} is not made for a cluster: {judged:?}");
     }
 }
 

@@ -12,6 +12,7 @@
 mod auditing;
 mod building;
 mod care;
+mod deploying;
 mod diff;
 mod interrupted;
 mod listing;

@@ -23,6 +23,8 @@ fn mistakes_are_answered_with_a_way_out() {
         &["-t", "nginx", "-M", "ftp://mirror.example/debian"],
         &["-t", "nginx", "-H", "registry"],
         &["push", "-t", "nginx"],
+        &["-a", "create", "-t", "nginx", "-X"],
+        &["-t", "nginx", "--dry-run"],
         &["-t", "nginx", "-b", "9"],
         &["-t", "nginx", "-b", "4", "-e", "2"],
         &["-t", "nginx", "-o", "0"],

@@ -12,6 +12,7 @@
 mod archive;
 mod bases;
 mod browser;
+mod cluster;
 mod contents;
 mod engines;
 mod farm;
