@@ -21,6 +21,7 @@ mod pdiff;
 mod release;
 mod scripts;
 mod settings;
+mod signed;
 mod text;
 mod tracker;
 
@@ -31,6 +32,7 @@ pub use pdiff::pdiff;
 pub use release::release;
 pub use scripts::scripts;
 pub use settings::{conf, lock, template};
+pub use signed::signed;
 pub use text::{deb822, relations, versions};
 pub use tracker::tracker;
 
@@ -46,7 +48,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 16] = [
+pub const TARGETS: [Target; 17] = [
     Target { name: "deb822", run: deb822, seeds: text::deb822_seeds },
     Target { name: "release", run: release, seeds: release::seeds },
     Target { name: "relations", run: relations, seeds: text::relations_seeds },
@@ -63,4 +65,5 @@ pub const TARGETS: [Target; 16] = [
     Target { name: "scripts", run: scripts, seeds: scripts::seeds },
     Target { name: "tracker", run: tracker, seeds: tracker::seeds },
     Target { name: "copyright", run: copyright, seeds: copyright::seeds },
+    Target { name: "signed", run: signed, seeds: signed::seeds },
 ];

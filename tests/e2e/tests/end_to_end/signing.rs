@@ -125,6 +125,14 @@ fn cosign_of_sid_verifies_either_form_where_it_stands_alone() {
         let named = format!("repository={}", scene.registry.reference(repository));
         holds(&scene, &foreign, repository, &["verify", "-a", &named]);
     }
+    // What is attached to the manifests is said again by the key.
+    let index = scene.built.layout.document(&scene.built.digest);
+    let manifest = index["manifests"][0]["digest"].as_str().unwrap();
+    let described = scene.registry.reference(&format!("both/nginx@{manifest}"));
+    for kind in ["spdxjson", "cyclonedx", "slsaprovenance1"] {
+        let args = ["verify-attestation", "--type", kind, "--key", "dmc.pub"];
+        cosign(&foreign, &args, &described).ok();
+    }
     let other = scene.registry.reference(&format!("both/nginx@{}", scene.built.digest));
     let wrong = ["verify", "--key", "dmc.pub", "-a", "repository=registry.example/other"];
     assert_ne!(cosign(&foreign, &wrong, &other).code, Some(0), "another repository was accepted");
