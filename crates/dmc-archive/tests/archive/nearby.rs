@@ -69,7 +69,7 @@ async fn whatever_is_wrong_with_the_cache_the_mirror_is_there() {
         }),
         ("too much", |stage: &Stage| {
             let mut files = all_of(stage);
-            files.values_mut().for_each(|bytes| bytes.extend([0; 1 << 20]));
+            files.values_mut().for_each(|bytes| bytes.resize(bytes.len() + (1 << 20), 0));
             Cache { files, breaks: false }
         }),
         ("too little", |stage: &Stage| {
