@@ -31,5 +31,7 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
         "Format: {format}\nLicense: X11\n\nFiles: *\nLicense: GPL-2+ or Artistic, and Odd~1\n text\n .\n\n\
          License: Odd~1\n Odd.\n"
     );
-    vec![whole.into_bytes(), b"See /usr/share/common-licenses/GPL-3.\n".to_vec()]
+    let bare = format!("Format: {format}\n\nFiles: *\nLicense: MIT\n");
+    let words = b"See /usr/share/common-licenses/GPL-3.\n".to_vec();
+    vec![whole.into_bytes(), bare.into_bytes(), words]
 }
