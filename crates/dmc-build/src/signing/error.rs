@@ -5,6 +5,7 @@ use dmc_registry::RegistryError;
 use dmc_sign::{KeyError, SignatureError};
 use dmc_types::NameError;
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::io;
 
 /// A key that cannot be used, or a signature that is missing or wrong.
@@ -123,7 +124,11 @@ pub enum SigningError {
 /// The reasons, each once and one a line.
 fn listed(refused: &[SignatureError]) -> String {
     let reasons: BTreeSet<String> = refused.iter().map(ToString::to_string).collect();
-    reasons.iter().take(10).map(|reason| format!("\n- a signature is there: {reason}")).collect()
+    let mut text = String::new();
+    for reason in reasons.iter().take(10) {
+        let _ = write!(text, "\n- a signature is there: {reason}");
+    }
+    text
 }
 
 impl SigningError {

@@ -27,7 +27,7 @@ fn folder() -> (TempDir, Utf8PathBuf) {
 }
 
 fn conf(key: &Utf8Path, trusted: &[&Utf8Path]) -> Signing {
-    let trusted = trusted.iter().map(|path| path.to_string()).collect();
+    let trusted = trusted.iter().map(ToString::to_string).collect();
     Signing { key: Some(key.to_string()), trusted }
 }
 
@@ -82,7 +82,7 @@ fn a_key_that_cannot_be_used_is_named_with_what_to_do() {
         assert!(error.hint().is_some(), "{error}");
         let whole = format!(
             "{error} {}",
-            std::error::Error::source(&error).map_or(String::new(), |source| source.to_string())
+            std::error::Error::source(&error).map_or(String::new(), ToString::to_string)
         );
         assert!(whole.contains(wanted), "{whole}");
     };
