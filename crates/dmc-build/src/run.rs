@@ -288,7 +288,11 @@ impl Run<'_> {
             // What is known not to work goes nowhere.
             Step::Push(template) => {
                 let checks = archs.into_iter().flat_map(|arch| {
-                    [Step::Verify(template.clone(), arch), Step::Test(template.clone(), arch)]
+                    [
+                        Step::Verify(template.clone(), arch),
+                        Step::Licences(template.clone(), arch),
+                        Step::Test(template.clone(), arch),
+                    ]
                 });
                 let all = [Step::Index(template.clone()), Step::Audit(template.clone())];
                 checks.chain(all).collect()

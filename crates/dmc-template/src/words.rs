@@ -414,11 +414,11 @@ word!(
     |text| {
         let (text, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
         let mut parts = text.rsplit(':');
-        let mut port = || parts.next().is_some_and(|port| port.parse().is_ok_and(|it: u16| it > 0));
-        let ports = port() && port();
+        let mut next = || parts.next().is_some_and(|port| port.parse().is_ok_and(|it: u16| it > 0));
+        let both = next() && next();
         let address = parts.next();
         let legal = |text: &str| text.parse::<std::net::Ipv4Addr>().is_ok();
-        ports && ["tcp", "udp"].contains(&protocol)
+        both && ["tcp", "udp"].contains(&protocol)
             && address.is_none_or(legal) && parts.next().is_none()
     }
 );

@@ -8,17 +8,18 @@
 
 use dmc_testkit::{DebBuilder, FakeArchive, SigningKey, fixtures};
 use dmc_types::Arch;
+use std::error::Error;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 const OTHERS: usize = 1000;
 
-fn main() {
-    let folder = std::env::args().nth(1).expect("the folder to write to");
+fn main() -> Result<(), Box<dyn Error>> {
+    let folder = std::env::args().nth(1).ok_or("name the folder to write to")?;
     let folder = Path::new(&folder);
     let key = SigningKey::fixed("measured");
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_secs();
-    let now = i64::try_from(now).expect("a time");
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+    let now = i64::try_from(now)?;
     let mut suites = fixtures::suites(&[Arch::Amd64], &key);
     for suite in &mut suites {
         suite.date = now - 3600;
@@ -27,7 +28,8 @@ fn main() {
     let [trixie, updates, security] = suites;
     let trixie = trixie.debs(others()).deb(documents());
     FakeArchive::of(&[trixie, updates, security]).write_to(&folder.join("archive"));
-    std::fs::write(folder.join("keyring.pgp"), key.public_binary()).expect("a folder to write to");
+    std::fs::write(folder.join("keyring.pgp"), key.public_binary())?;
+    Ok(())
 }
 
 fn others() -> impl Iterator<Item = DebBuilder> {

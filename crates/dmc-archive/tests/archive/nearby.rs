@@ -64,17 +64,23 @@ async fn whatever_is_wrong_with_the_cache_the_mirror_is_there() {
         ("broken", |stage: &Stage| Cache { files: all_of(stage), breaks: true }),
         ("false bytes", |stage: &Stage| {
             let mut files = all_of(stage);
-            files.values_mut().for_each(|bytes| bytes.reverse());
+            for bytes in files.values_mut() {
+                bytes.reverse();
+            }
             Cache { files, breaks: false }
         }),
         ("too much", |stage: &Stage| {
             let mut files = all_of(stage);
-            files.values_mut().for_each(|bytes| bytes.resize(bytes.len() + (1 << 20), 0));
+            for bytes in files.values_mut() {
+                bytes.resize(bytes.len() + (1 << 20), 0);
+            }
             Cache { files, breaks: false }
         }),
         ("too little", |stage: &Stage| {
             let mut files = all_of(stage);
-            files.values_mut().for_each(|bytes| bytes.truncate(bytes.len() / 2));
+            for bytes in files.values_mut() {
+                bytes.truncate(bytes.len() / 2);
+            }
             Cache { files, breaks: false }
         }),
     ] as [(&str, fn(&Stage) -> Cache); 5]

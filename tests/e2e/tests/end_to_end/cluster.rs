@@ -8,7 +8,7 @@ use std::process::Command;
 /// Versions of Kubernetes between the oldest that the validator knows and the newest.
 const VERSIONS: [&str; 5] = ["1.25.0", "1.28.0", "1.31.0", "1.34.0", "1.37.0"];
 
-/// A program of PyPI, where scripts/test installs it.
+/// A program in Python, where scripts/test installs it.
 #[track_caller]
 fn python_tool(place: &str) -> PathBuf {
     let program = target().join(place);

@@ -127,7 +127,7 @@ fn killed(scene: &Scene, machine: &str, plan: &str, shard: &str) {
         .spawn()
         .unwrap();
     let (begun, store) = (Instant::now(), scene.place.root().join(machine).join("store/v1"));
-    while !store.exists() && begun.elapsed() < Duration::from_secs(60) {
+    while !store.exists() && begun.elapsed() < Duration::from_mins(1) {
         std::thread::sleep(Duration::from_millis(1));
     }
     child.kill().unwrap();
