@@ -241,12 +241,12 @@ impl Run<'_> {
     async fn task(&self, number: usize, step: &Step) -> (Result<Outcome, BuildError>, Duration) {
         self.watch.begun(number, step);
         let begun = Instant::now();
-        let result = match self.needs(step).find(|needed| self.failed.contains(needed)) {
-            Some(needed) => Err(BuildError::Skipped { needed }),
-            None => {
-                let span = tracing::trace_span!(target: "dmc_trace", "task", of = %step);
-                self.perform(step).instrument(span).await
-            }
+        let failed = self.needs(step).find(|needed| self.failed.contains(needed));
+        let result = if let Some(needed) = failed {
+            Err(BuildError::Skipped { needed })
+        } else {
+            let span = tracing::trace_span!(target: "dmc_trace", "task", of = %step);
+            self.perform(step).instrument(span).await
         };
         (result, begun.elapsed())
     }

@@ -2,7 +2,7 @@
 //!
 //! [`shards_job`] is an Indexed Job, a pod for each shard: `dmc create --locked --plan REF@sha256:…
 //! --shard $(JOB_COMPLETION_INDEX)/N`. Its pods know the registry and nothing else: no key, no
-//! token of the cluster. [`night`] is a CronJob with one pod that plans, starts that Job, waits for
+//! token of the cluster. [`night`] is a `CronJob` with one pod that plans, starts that Job, waits for
 //! it and finishes: it alone holds the key, and its token lets it do nothing but keep Jobs in its own
 //! namespace. All pods keep to the "restricted" Pod Security Standard; their store is an emptyDir,
 //! as everything that lasts is in the registry.

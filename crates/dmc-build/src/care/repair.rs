@@ -176,10 +176,9 @@ impl Workshop {
             Some(tags) => {
                 let templates = self.templates_of(Some(tags));
                 let error = templates.iter().find_map(|template| failed.get(template).cloned());
-                error.unwrap_or_else(|| match documents.contains(blob) {
+                error.unwrap_or_else(|| {
                     // Another one says what it said, or it is written when it is asked for.
-                    true => Cure::Removed,
-                    false => otherwise_now(tags),
+                    if documents.contains(blob) { Cure::Removed } else { otherwise_now(tags) }
                 })
             }
         };

@@ -113,7 +113,9 @@ impl Job {
         let mut tests = known.tests().to_vec();
         // As it will run, but for what it would share with the container that runs.
         if let Some(run) = known.run() {
-            tests.iter_mut().for_each(|it| run.lay_under(&mut it.test.scene));
+            for it in &mut tests {
+                run.lay_under(&mut it.test.scene);
+            }
         }
         let stop_signal = known.for_arch(arch)?.image.stop_signal;
         let stop_signal = stop_signal.unwrap_or_else(|| "SIGTERM".to_owned());

@@ -104,7 +104,7 @@ fn documents_go_with_their_image_into_every_kind_of_registry() {
         if let Some(list) = list {
             let list = registry.manifest("team/nginx", &list).unwrap();
             let list: Index = serde_json::from_slice(&list).unwrap();
-            assert!(list.manifests.iter().any(|entry| *entry == artifact));
+            assert!(list.manifests.contains(&artifact));
         }
         registry.reset();
         push(&stage, &registry).good();

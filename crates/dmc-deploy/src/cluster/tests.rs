@@ -49,7 +49,7 @@ fn in_web(name: &str, text: &str) -> App {
 async fn deploy(cluster: &Cluster, app: &App) -> Result<Vec<String>, DeployError> {
     let (set, objects) = (app.set(), app.objects()?);
     let mut told = cluster.apply(&set, &objects).await?;
-    cluster.wait(&objects, Duration::from_secs(60), &|_| ()).await?;
+    cluster.wait(&objects, Duration::from_mins(1), &|_| ()).await?;
     told.extend(cluster.prune(&set, &objects).await?);
     Ok(told.into_iter().map(|(object, change)| format!("{object} {change}")).collect())
 }
@@ -82,7 +82,7 @@ async fn a_rollout_tells_how_far_it_is() {
     cluster.apply(&app.set(), &objects).await.unwrap();
     let told = std::cell::RefCell::new(Vec::new());
     let tell = |state: &str| told.borrow_mut().push(state.to_owned());
-    cluster.wait(&objects, Duration::from_secs(60), &tell).await.unwrap();
+    cluster.wait(&objects, Duration::from_mins(1), &tell).await.unwrap();
     let wanted = ["the cluster has not seen it yet", "0 of 1 new containers are available"];
     assert_eq!(told.into_inner(), wanted);
 }

@@ -169,7 +169,7 @@ fn templates_that_are_in_no_commit_get_no_release_tags() {
     git(&stage, &["commit", "-q", "-m", "x"]);
     let short = git(&stage, &["rev-parse", "--short", "HEAD"]);
     run(&stage, "-t web").good();
-    let mut wanted = vec!["1", "1.26", "1.26.3", "1.26.3-3", "latest", &short];
+    let mut wanted = ["1", "1.26", "1.26.3", "1.26.3-3", "latest", &short];
     wanted.sort_unstable();
     assert_eq!(names(&stage), wanted.join(" "));
     run(&stage, "promote -t web").good();
