@@ -275,7 +275,7 @@ pub(crate) enum Activity {
     Promote,
     /// Make the image that was live before the live one again.
     Rollback,
-    /// Let the container on this machine run the live image, by the template's [run].
+    /// Let the container on this machine run the live image, by the template's run settings.
     Restart,
     /// Create, push, promote, and restart what runs: dmc upgrade nginx.
     Upgrade,
