@@ -1,9 +1,10 @@
 //! Patterns over paths of an image, as templates and rules write them.
 
 use crate::ImagePath;
-use globset::{GlobBuilder, GlobMatcher};
+use globset::{Glob, GlobBuilder, GlobMatcher};
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
+use std::sync::OnceLock;
 
 /// Why a text is not a pattern.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -20,8 +21,9 @@ pub struct GlobError {
 /// spelling of a path. One without special signs names a single path.
 #[derive(Clone)]
 pub struct PathGlob {
-    text: Box<str>,
-    matcher: GlobMatcher,
+    glob: Glob,
+    /// Made when it is first asked: most patterns of a catalogue never are.
+    matcher: OnceLock<GlobMatcher>,
 }
 
 impl PathGlob {
@@ -36,23 +38,24 @@ impl PathGlob {
             .backslash_escape(true)
             .build()
             .map_err(|error| refused(error.kind().to_string()))?;
-        Ok(Self { text: text.into(), matcher: glob.compile_matcher() })
+        Ok(Self { glob, matcher: OnceLock::new() })
     }
 
     /// Whether the pattern matches the path.
     pub fn matches(&self, path: &ImagePath) -> bool {
-        self.matcher.is_match(std::ffi::OsStr::from_bytes(path.as_bytes()))
+        let matcher = self.matcher.get_or_init(|| self.glob.compile_matcher());
+        matcher.is_match(std::ffi::OsStr::from_bytes(path.as_bytes()))
     }
 
     /// The pattern as it was written.
     pub fn as_str(&self) -> &str {
-        &self.text
+        self.glob.glob()
     }
 }
 
 impl PartialEq for PathGlob {
     fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
+        self.as_str() == other.as_str()
     }
 }
 
@@ -60,13 +63,13 @@ impl Eq for PathGlob {}
 
 impl fmt::Display for PathGlob {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(self.as_str())
     }
 }
 
 impl fmt::Debug for PathGlob {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", &self.text)
+        write!(f, "{:?}", self.as_str())
     }
 }
 

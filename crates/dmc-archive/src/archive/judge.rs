@@ -1,8 +1,25 @@
 //! Judging an `InRelease` by the keyrings that count, on a thread for such work.
+//!
+//! Judging takes far longer than all else that is to be done where nothing has changed. So what it
+//! came to is kept in the store, by a digest of the bytes, of the keyrings and of the suite, and
+//! serves for a day: whoever can write to the store could change what was made of the release as
+//! well. Text, names, dates and `Valid-Until` are looked at each time.
 
 use crate::memory::{Memory, Signers};
-use dmc_deb::release::{Demand, Keyring, Release, ReleaseError};
-use dmc_types::{Suite, UnixTime};
+use crate::store::{Store, StoreError};
+use dmc_deb::release::{Demand, Keyring, Release, ReleaseError, Verdict};
+use dmc_types::{Sha256, Suite, UnixTime};
+use serde::{Deserialize, Serialize};
+use sha2::Digest as _;
+
+/// A [`Verdict`] as it is written down.
+#[derive(Debug, Serialize, Deserialize)]
+struct Kept {
+    digest: Sha256,
+    signer: String,
+    from: UnixTime,
+    until: UnixTime,
+}
 
 /// What a release must be; owned, as it travels to another thread.
 pub(super) struct Wish {
@@ -21,6 +38,48 @@ impl Wish {
             now: self.now,
             snapshot: self.snapshot,
             accept_expired: self.accept_expired,
+        }
+    }
+
+    /// What the verdict on these bytes by these keyrings (their digest) is kept by.
+    pub(super) fn key(&self, bytes: &[u8], keys: &Sha256) -> Sha256 {
+        let release = sha2::Sha256::digest(bytes);
+        let release = Sha256::from_bytes(release.into());
+        let text = format!("verdict 1\n{release}\n{keys}\n{}\n", self.suite);
+        Sha256::from_bytes(sha2::Sha256::digest(text.as_bytes()).into())
+    }
+
+    /// The release that is remembered, by a verdict of the last day; none where either is missing.
+    pub(super) fn recall(
+        &self,
+        bytes: &[u8],
+        key: &Sha256,
+        (store, memory): (&Store, Option<&Memory>),
+    ) -> Result<Option<(Release, Signers)>, ReleaseError> {
+        let kept = store.record(key).ok().flatten();
+        let kept = kept.and_then(|kept| postcard::from_bytes::<Kept>(&kept).ok());
+        let (Some(kept), Some(memory)) = (kept, memory) else { return Ok(None) };
+        if memory.digest != kept.digest {
+            return Ok(None);
+        }
+        let Kept { digest, signer, from, until } = kept;
+        let verdict = Verdict { digest, signer, from, until };
+        let release = Release::recall(bytes, &verdict, &self.demand())?;
+        let signers = Signers { good: memory.signers.clone(), allowed: Vec::new() };
+        Ok(release.map(|release| (release, signers)))
+    }
+
+    /// Keeps what judging a release came to.
+    pub(super) fn keep(
+        &self,
+        release: &Release,
+        key: &Sha256,
+        store: &Store,
+    ) -> Result<(), StoreError> {
+        let Verdict { digest, signer, from, until } = release.verdict().clone();
+        match postcard::to_stdvec(&Kept { digest, signer, from, until }) {
+            Ok(kept) if self.snapshot.is_none() => store.put_record(key, &kept),
+            _ => Ok(()),
         }
     }
 

@@ -32,7 +32,7 @@ impl Archive {
         let mut keys: Vec<KeyInUse> = Vec::new();
         for accepted in self.releases().await? {
             let (keyrings, name) = self.keyrings(&accepted.owner);
-            let files = self.key_files(keyrings, name).files(&accepted.mirror)?;
+            let files = self.key_files(keyrings, name).of(&accepted.mirror)?.files()?;
             for (file, ring) in files.into_iter().flatten() {
                 for certificate in ring.certificates() {
                     add(&mut keys, certificate, &file);

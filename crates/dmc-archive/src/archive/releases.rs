@@ -3,17 +3,17 @@
 use super::judge::Wish;
 use super::{Archive, on_processor};
 use crate::error::ArchiveError;
-use crate::memory::{Memory, Past};
-use crate::mirror::{self, KeyFiles, KnownFrom, Mirror, MirrorError};
+use crate::memory::{Memory, Past, Signers};
+use crate::mirror::{self, KeyFiles, KeyTexts, KnownFrom, Mirror, MirrorError};
 use crate::release::{AcceptedRelease, News, Owner, PassedOver, ReleaseFailure};
 use crate::spec::{Floor, Keyrings, Role, SiteSpec, ThirdPartySpec};
 use crate::transport::{FetchCause, FetchError, shown};
-use dmc_deb::release::{Keyring, LARGEST};
+use dmc_deb::release::{Keyring, LARGEST, Release, ReleaseError};
 use dmc_deb::sources::SignedBy;
 use dmc_types::{Arch, Sha256, Suite, UnixTime};
 use futures::future::join_all;
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use tracing::Instrument as _;
 
 /// What an archive must be, and what is to be read of it.
@@ -159,26 +159,21 @@ impl Archive {
         let mut jobs = Vec::new();
         for (place, (suite, text)) in wanted.suites.iter().zip(texts).enumerate() {
             let text = text.map_err(|error| (place, error))?;
-            if keys.is_none() {
-                keys = Some(self.keyrings_of(wanted, mirror).map_err(|error| (place, error))?);
-            }
-            if let Some(keys) = &keys {
-                jobs.push(self.accept(wanted, mirror, suite, text, Arc::clone(keys)));
-            }
+            let keys = match &keys {
+                Some(keys) => Arc::clone(keys),
+                None => {
+                    let read = self.key_files(wanted.keyrings, wanted.name).of(mirror);
+                    let read = read.map_err(|error| (place, error.into()))?;
+                    Arc::clone(keys.insert(Arc::new(Keys::new(read))))
+                }
+            };
+            jobs.push(self.accept(wanted, mirror, suite, text, keys));
         }
         let mut accepted = Vec::new();
         for (place, release) in join_all(jobs).await.into_iter().enumerate() {
             accepted.push(release.map_err(|error| (place, error))?);
         }
         Ok(accepted)
-    }
-
-    fn keyrings_of(
-        &self,
-        wanted: &Wanted<'_>,
-        mirror: &Mirror,
-    ) -> Result<Arc<Vec<Keyring>>, ArchiveError> {
-        Ok(Arc::new(self.key_files(wanted.keyrings, wanted.name).of(mirror)?))
     }
 
     /// The text as the mirror has it now or, where the network may not be used, as it was kept.
@@ -200,19 +195,15 @@ impl Archive {
         mirror: &Mirror,
         suite: &Suite,
         text: Fetched,
-        keys: Arc<Vec<Keyring>>,
+        keys: Arc<Keys>,
     ) -> Result<AcceptedRelease, ArchiveError> {
-        let wish = self.wish(wanted, suite);
         let before = self.store.memory(&wanted.site, suite)?;
-        let work = move || {
-            let judged = wish.judge(&text.bytes, &keys, before.as_ref());
-            (text, before, judged)
-        };
-        let (text, before, judged) = on_processor("checking a signature", work).await?;
         let url = shown(&mirror.url);
         let refused =
             |source| ReleaseFailure::Refused { suite: suite.clone(), url: url.clone(), source };
-        let (release, signers) = judged.map_err(refused)?;
+        let judged = self.judge(self.wish(wanted, suite), text, before, keys).await?;
+        let Judged { text, before, verdict } = judged;
+        let (release, signers) = verdict.map_err(refused)?;
         let past = Past {
             suite,
             url: &url,
@@ -235,6 +226,32 @@ impl Archive {
         };
         self.keep(&wanted.site, &accepted, &text)?;
         Ok(accepted)
+    }
+
+    /// Judges a text, or recalls what judging it came to.
+    async fn judge(
+        &self,
+        wish: Wish,
+        text: Fetched,
+        before: Option<Memory>,
+        keys: Arc<Keys>,
+    ) -> Result<Judged, ArchiveError> {
+        let key = wish.key(&text.bytes, &keys.digest);
+        let known = wish.recall(&text.bytes, &key, (&self.store, before.as_ref())).transpose();
+        if let Some(verdict) = known {
+            return Ok(Judged { text, before, verdict });
+        }
+        let keyrings = keys.keyrings()?;
+        let store = self.store.clone();
+        let work = move || {
+            let verdict = wish.judge(&text.bytes, &keyrings, before.as_ref());
+            let kept = match &verdict {
+                Ok((release, _)) => wish.keep(release, &key, &store),
+                Err(_) => Ok(()),
+            };
+            kept.map(|()| Judged { text, before, verdict })
+        };
+        Ok(on_processor("checking a signature", work).await??)
     }
 
     fn wish(&self, wanted: &Wanted<'_>, suite: &Suite) -> Wish {
@@ -287,6 +304,37 @@ fn none_fits(wanted: &Wanted<'_>, passed: Vec<PassedOver>, last: ReleaseFailure)
     }
     let vendor = wanted.name.to_owned();
     ReleaseFailure::NoneFits { vendor, passed, source: Box::new(last) }.into()
+}
+
+/// The keyrings that count, parsed once a mirror and only where a signature is to be judged.
+struct Keys {
+    texts: KeyTexts,
+    digest: Sha256,
+    parsed: Mutex<Option<Arc<Vec<Keyring>>>>,
+}
+
+impl Keys {
+    fn new(texts: KeyTexts) -> Self {
+        let digest = texts.digest();
+        Self { texts, digest, parsed: Mutex::default() }
+    }
+
+    fn keyrings(&self) -> Result<Arc<Vec<Keyring>>, MirrorError> {
+        let mut parsed = self.parsed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(keyrings) = &*parsed {
+            return Ok(Arc::clone(keyrings));
+        }
+        let keyrings = Arc::new(self.texts.keyrings()?);
+        *parsed = Some(Arc::clone(&keyrings));
+        Ok(keyrings)
+    }
+}
+
+/// What judging a text came to.
+struct Judged {
+    text: Fetched,
+    before: Option<Memory>,
+    verdict: Result<(Release, Signers), ReleaseError>,
 }
 
 /// An `InRelease`, not verified yet, beside the one that was kept.

@@ -1,4 +1,4 @@
-//! Keyrings, read when a signature is to be checked.
+//! Keyrings, parsed when a signature is to be checked.
 
 use super::apt::inside;
 use super::{Mirror, MirrorError};
@@ -6,6 +6,8 @@ use crate::spec::Keyrings;
 use camino::{Utf8Path, Utf8PathBuf};
 use dmc_deb::release::Keyring;
 use dmc_deb::sources::SignedBy;
+use dmc_types::Sha256;
+use sha2::Digest as _;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
 
@@ -26,11 +28,37 @@ pub(crate) struct KeyFiles<'a> {
 /// A keyring and the file that it is from.
 pub(crate) type Named = (String, Keyring);
 
-impl KeyFiles<'_> {
-    /// The keyrings that count for a mirror. A signature must be good by the first one that knows
-    /// its key, so that a key which the machine's keyring holds as revoked stays revoked.
-    pub(crate) fn of(&self, mirror: &Mirror) -> Result<Vec<Keyring>, MirrorError> {
-        let joined = self.files(mirror)?.into_iter().map(|group| {
+/// The keyrings that count for a mirror, as they were read: not parsed yet.
+#[derive(Debug)]
+pub(crate) struct KeyTexts {
+    /// Name and bytes; the files of a group are one keyring.
+    groups: Vec<Vec<(String, Vec<u8>)>>,
+    /// The keys of them that count, by their fingerprints; empty for all.
+    only: Vec<String>,
+}
+
+impl KeyTexts {
+    /// A digest of all that a verdict by them depends on.
+    pub(crate) fn digest(&self) -> Sha256 {
+        let mut all = sha2::Sha256::new();
+        for group in &self.groups {
+            all.update((group.len() as u64).to_le_bytes());
+            for (_, bytes) in group {
+                all.update((bytes.len() as u64).to_le_bytes());
+                all.update(bytes);
+            }
+        }
+        for fingerprint in &self.only {
+            all.update(fingerprint);
+            all.update([0]);
+        }
+        Sha256::from_bytes(all.finalize().into())
+    }
+
+    /// A signature must be good by the first keyring that knows its key, so that a key which the
+    /// machine's keyring holds as revoked stays revoked.
+    pub(crate) fn keyrings(&self) -> Result<Vec<Keyring>, MirrorError> {
+        let joined = self.files()?.into_iter().map(|group| {
             group.into_iter().fold(Keyring::default(), |mut all, (_, ring)| {
                 all.merge(ring);
                 all
@@ -39,67 +67,72 @@ impl KeyFiles<'_> {
         Ok(joined.collect())
     }
 
-    /// The same, each file by its name; the files of a group are one keyring.
-    pub(crate) fn files(&self, mirror: &Mirror) -> Result<Vec<Vec<Named>>, MirrorError> {
-        match &mirror.signed_by {
-            SignedBy::Machine => self.vendor(),
+    /// The same, each file by its name.
+    pub(crate) fn files(&self) -> Result<Vec<Vec<Named>>, MirrorError> {
+        let group =
+            |files: &Vec<(String, Vec<u8>)>| files.iter().map(|file| self.parse(file)).collect();
+        self.groups.iter().map(group).collect()
+    }
+
+    fn parse(&self, (name, bytes): &(String, Vec<u8>)) -> Result<Named, MirrorError> {
+        let ring = Keyring::parse(bytes)
+            .map_err(|source| MirrorError::BadKeyring { name: name.clone(), source })?;
+        let all = self.only.is_empty();
+        Ok((name.clone(), if all { ring } else { ring.restricted_to(&self.only) }))
+    }
+}
+
+impl KeyFiles<'_> {
+    /// The keyrings that count for a mirror: the machine's together, then those that dmc brings,
+    /// unless the mirror has its own.
+    pub(crate) fn of(&self, mirror: &Mirror) -> Result<KeyTexts, MirrorError> {
+        let (groups, only) = match &mirror.signed_by {
+            SignedBy::Machine => (self.vendor()?, Vec::new()),
             SignedBy::Inline(key) => {
-                let name = "Signed-By of apt's configuration";
-                Ok(vec![vec![(name.to_owned(), parse("Signed-By", key.as_bytes())?)]])
+                let name = "Signed-By of apt's configuration".to_owned();
+                (vec![vec![(name, key.as_bytes().to_vec())]], Vec::new())
             }
             SignedBy::Keys { files, fingerprints } => {
-                let mut groups = match files.as_slice() {
+                let groups = match files.as_slice() {
                     [] => self.vendor()?,
                     files => vec![self.named(files)?],
                 };
-                if !fingerprints.is_empty() {
-                    for (_, ring) in groups.iter_mut().flatten() {
-                        *ring = ring.restricted_to(fingerprints);
-                    }
-                }
-                Ok(groups)
+                (groups, fingerprints.clone())
             }
-        }
+        };
+        Ok(KeyTexts { groups, only })
     }
 
-    fn named(&self, files: &[std::path::PathBuf]) -> Result<Vec<Named>, MirrorError> {
+    fn named(&self, files: &[std::path::PathBuf]) -> Result<Vec<(String, Vec<u8>)>, MirrorError> {
         let mut all = Vec::new();
         for file in files {
             let path = Utf8PathBuf::from(file.to_string_lossy().into_owned());
             match read(&inside(self.root, &path)) {
-                Ok(bytes) => all.push((path.to_string(), parse(path.as_str(), &bytes)?)),
+                Ok(bytes) => all.push((path.to_string(), bytes)),
                 Err(source) => return Err(MirrorError::Keyring { path, source }),
             }
         }
         Ok(all)
     }
 
-    /// The machine's keyrings together, then those that dmc brings together.
-    fn vendor(&self) -> Result<Vec<Vec<Named>>, MirrorError> {
+    fn vendor(&self) -> Result<Vec<Vec<(String, Vec<u8>)>>, MirrorError> {
         let mut machine = Vec::new();
         for path in &self.keyrings.machine {
             match read(&inside(self.root, path)) {
-                Ok(bytes) => machine.push((path.to_string(), parse(path.as_str(), &bytes)?)),
+                Ok(bytes) => machine.push((path.to_string(), bytes)),
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(source) => return Err(MirrorError::Keyring { path: path.clone(), source }),
             }
         }
-        let mut shipped = Vec::new();
-        for ring in &self.keyrings.shipped {
-            shipped.push((ring.name.clone(), parse(&ring.name, &ring.bytes)?));
-        }
-        let rings: Vec<Vec<Named>> =
+        let shipped = self.keyrings.shipped.iter();
+        let shipped = shipped.map(|ring| (ring.name.clone(), ring.bytes.clone())).collect();
+        let groups: Vec<Vec<_>> =
             [machine, shipped].into_iter().filter(|group| !group.is_empty()).collect();
-        if rings.is_empty() {
+        if groups.is_empty() {
             return Err(MirrorError::NoKeyring { vendor: self.vendor.to_owned() });
         }
-        Ok(rings)
+        Ok(groups)
     }
-}
-
-fn parse(name: &str, bytes: &[u8]) -> Result<Keyring, MirrorError> {
-    Keyring::parse(bytes)
-        .map_err(|source| MirrorError::BadKeyring { name: name.to_owned(), source })
 }
 
 fn read(path: &Utf8Path) -> io::Result<Vec<u8>> {
@@ -133,7 +166,7 @@ mod tests {
         fs::create_dir(root.join("usr")).unwrap();
         fs::write(root.join("usr/x.gpg"), "no keys").unwrap();
         let named = SignedBy::Keys { files: vec!["/usr/x.gpg".into()], fingerprints: Vec::new() };
-        let refused = keys.of(&mirror(named)).unwrap_err();
+        let refused = keys.of(&mirror(named)).unwrap().keyrings().unwrap_err();
         assert!(matches!(refused, MirrorError::BadKeyring { .. }), "{refused}");
     }
 

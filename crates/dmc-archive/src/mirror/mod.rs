@@ -13,7 +13,7 @@ mod keys;
 
 pub use apt::{AptConfiguration, AptSource};
 
-pub(crate) use keys::KeyFiles;
+pub(crate) use keys::{KeyFiles, KeyTexts};
 
 use crate::spec::{Role, SiteSpec};
 use camino::Utf8PathBuf;

@@ -266,3 +266,27 @@ async fn a_wrong_clock_is_named_as_a_cause() {
         refused(result, why, &["trixie", part]);
     }
 }
+
+#[tokio::test]
+async fn what_was_found_of_a_signature_today_serves_with_these_keys_and_bytes_alone() {
+    let key = SigningKey::expiring("soon", EPOCH + 2 * HOUR);
+    let suites = [main_suite(), security_suite()];
+    let suites = suites.map(|suite| FakeSuite { keys: vec![key.clone()], ..suite });
+    let mut stage = Stage::with(FakeArchive::of(&suites));
+    let at = |stage: &Stage, ring: Vec<u8>, now: i64| {
+        let mut spec = stage.spec();
+        spec.now = EPOCH + now;
+        spec.vendor.keyrings.shipped[0].bytes = ring;
+        spec
+    };
+    let public = || key.public_binary();
+    assert_eq!(news(&stage, at(&stage, public(), HOUR)).await.unwrap(), [News::First; 2]);
+    assert_eq!(news(&stage, at(&stage, public(), HOUR)).await.unwrap(), [News::Unchanged; 2]);
+    let revoked = key.revoked().public_binary();
+    refused(news(&stage, at(&stage, revoked, HOUR)).await, "revoked", &["revoked"]);
+    let stranger = STRANGER.public_binary();
+    assert!(news(&stage, at(&stage, stranger, HOUR)).await.is_err(), "another key");
+    refused(news(&stage, at(&stage, public(), 3 * HOUR)).await, "expired", &["expired"]);
+    stage.change(|archive| archive.edit("dists/trixie/InRelease", |bytes| bytes[200] ^= 1));
+    assert!(news(&stage, at(&stage, public(), HOUR)).await.is_err(), "other bytes");
+}

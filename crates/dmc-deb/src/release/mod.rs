@@ -1,6 +1,7 @@
 //! `InRelease`: what an archive's keys vouch for.
 //!
-//! A [`Release`] can only be made by [`Release::verify`]; holding one is the proof that a key of
+//! A [`Release`] can only be made by [`Release::verify`], or again on the same day from the same
+//! bytes by the [`Verdict`] of that; holding one is the proof that a key of
 //! the keyring signed exactly the text that was read, that the key is neither expired nor revoked,
 //! that the text speaks of the suite (and origin) that was asked for, and that it is of today, or
 //! of the moment whose archive is read. Whether it is older than one seen before, or by another
@@ -61,12 +62,29 @@ pub struct IndexFile {
     pub checksum: Checksum,
 }
 
+/// How long a verdict on signatures may be taken for a new one, in seconds: a day.
+const VERDICT_LASTS: UnixTime = 24 * 60 * 60;
+
+/// What judging the signatures of an `InRelease` came to: that these bytes are signed, by keys of
+/// one keyring, and when that was found. Whoever keeps it vouches for keyring and keeping.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// SHA-256 of the whole `InRelease`.
+    pub digest: Sha256,
+    /// The certificate whose signature was found good.
+    pub signer: String,
+    /// When it was found, in seconds since 1970.
+    pub from: UnixTime,
+    /// From when on it is to be found anew: after a day, or where a key or signature expires
+    /// before.
+    pub until: UnixTime,
+}
+
 /// Verified metadata of one suite.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Release {
     text: ReleaseText,
-    signer: String,
-    digest: Sha256,
+    verdict: Verdict,
     accepted_expired: bool,
 }
 
@@ -101,12 +119,52 @@ impl Release {
             return Err(ReleaseError::TooLarge { size: in_release.len() });
         }
         let message = Cleartext::split(in_release)?;
-        let signer = signature::first_good(&message, keyring, demand)?;
+        let good = signature::first_good(&message, keyring, demand)?;
+        let day = demand.now.saturating_add(VERDICT_LASTS);
+        let verdict = Verdict {
+            digest: sha256(in_release),
+            signer: good.signer,
+            from: demand.now,
+            until: good.until.unwrap_or(day).min(day),
+        };
+        Self::read(&message, verdict, demand)
+    }
+
+    /// The same by a verdict that was kept: signatures are not judged again, all else is. None
+    /// where the verdict is about other bytes or another time; snapshots are always judged anew.
+    ///
+    /// # Errors
+    /// See [`ReleaseError`].
+    pub fn recall(
+        in_release: &[u8],
+        verdict: &Verdict,
+        demand: &Demand<'_>,
+    ) -> Result<Option<Self>, ReleaseError> {
+        let applies = (verdict.from..verdict.until).contains(&demand.now)
+            && demand.snapshot.is_none()
+            && in_release.len() <= LARGEST
+            && verdict.digest == sha256(in_release);
+        if !applies {
+            return Ok(None);
+        }
+        let message = Cleartext::split(in_release)?;
+        Self::read(&message, verdict.clone(), demand).map(Some)
+    }
+
+    fn read(
+        message: &Cleartext<'_>,
+        verdict: Verdict,
+        demand: &Demand<'_>,
+    ) -> Result<Self, ReleaseError> {
         let text = ReleaseText::parse(message.text())?;
         text.check_names(demand)?;
         let accepted_expired = text.check_times(demand)?;
-        let digest = Sha256::from_bytes(sha2::Sha256::digest(in_release).into());
-        Ok(Self { text, signer, digest, accepted_expired })
+        Ok(Self { text, verdict, accepted_expired })
+    }
+
+    /// What judging its signatures came to.
+    pub fn verdict(&self) -> &Verdict {
+        &self.verdict
     }
 
     /// All certificates of the keyring (their fingerprints) that signed an `InRelease` with a good
@@ -180,7 +238,7 @@ impl Release {
 
     /// Fingerprint of the certificate whose signature was found good: capital hexadecimal digits.
     pub fn signer(&self) -> &str {
-        &self.signer
+        &self.verdict.signer
     }
 
     /// `Signed-By`: fingerprints of the keys that may sign the next release; none where the field
@@ -191,7 +249,7 @@ impl Release {
 
     /// SHA-256 of the whole `InRelease`, signatures and all.
     pub fn digest(&self) -> Sha256 {
-        self.digest
+        self.verdict.digest
     }
 
     /// What the release says of an index, by its path below the suite's folder:
@@ -204,6 +262,10 @@ impl Release {
     pub fn files(&self) -> impl Iterator<Item = (&str, &IndexFile)> {
         self.text.files.iter().map(|(path, file)| (&**path, file))
     }
+}
+
+fn sha256(bytes: &[u8]) -> Sha256 {
+    Sha256::from_bytes(sha2::Sha256::digest(bytes).into())
 }
 
 #[cfg(test)]

@@ -16,13 +16,22 @@ use std::time::{Duration, SystemTime};
 /// Most signatures that are looked at; Debian's releases have three.
 const MOST: usize = 32;
 
-/// The certificate (its fingerprint) whose signature is the first good one. Without any, the
-/// error tells why the last signature by a known key failed.
+/// A good signature.
+#[derive(Debug)]
+pub(super) struct Good {
+    /// The certificate's fingerprint.
+    pub(super) signer: String,
+    /// When signature or key expire; none where neither does.
+    pub(super) until: Option<UnixTime>,
+}
+
+/// The first good signature. Without any, the error tells why the last signature by a known key
+/// failed.
 pub(super) fn first_good(
     message: &Cleartext<'_>,
     keyring: &Keyring,
     demand: &Demand<'_>,
-) -> Result<String, ReleaseError> {
+) -> Result<Good, ReleaseError> {
     let mut found = good(message, keyring, demand, 1)?;
     Ok(found.swap_remove(0))
 }
@@ -33,7 +42,8 @@ pub(super) fn all_good(
     keyring: &Keyring,
     demand: &Demand<'_>,
 ) -> Result<Vec<String>, ReleaseError> {
-    good(message, keyring, demand, MOST)
+    let found = good(message, keyring, demand, MOST)?;
+    Ok(found.into_iter().map(|good| good.signer).collect())
 }
 
 fn good(
@@ -41,11 +51,11 @@ fn good(
     keyring: &Keyring,
     demand: &Demand<'_>,
     enough: usize,
-) -> Result<Vec<String>, ReleaseError> {
+) -> Result<Vec<Good>, ReleaseError> {
     let signatures = signatures(message.armor())?;
     let judge = Judge::new(message, demand);
     let mut failure = None;
-    let mut found = Vec::new();
+    let mut found: Vec<Good> = Vec::new();
     for signature in &signatures {
         let issuers = signature.get_issuers();
         if issuers.is_empty() {
@@ -55,8 +65,8 @@ fn good(
             let name = cert.fingerprint().to_hex();
             for key in cert.keys().key_handles(issuers.clone()) {
                 match judge.verdict(signature, &key) {
-                    Ok(()) if found.contains(&name) => {}
-                    Ok(()) => found.push(name.clone()),
+                    Ok(_) if found.iter().any(|good| good.signer == name) => {}
+                    Ok(until) => found.push(Good { signer: name.clone(), until }),
                     Err(error) => failure = Some(error),
                 }
             }
@@ -113,8 +123,12 @@ impl Judge {
         Self { canonical: message.canonical(), moment, at: system(moment.time()), policy }
     }
 
-    /// Whether this key made this signature, and might, then and now.
-    fn verdict(&self, signature: &Signature, key: &Key<'_>) -> Result<(), ReleaseError> {
+    /// Whether this key made this signature, and might, then and now; and for how long.
+    fn verdict(
+        &self,
+        signature: &Signature,
+        key: &Key<'_>,
+    ) -> Result<Option<UnixTime>, ReleaseError> {
         let name = key.key().fingerprint().to_hex();
         let skew = Duration::from_secs(CLOCK_SKEW.unsigned_abs());
         let signed = signature.signature_creation_time().unwrap_or(self.at);
@@ -129,17 +143,23 @@ impl Judge {
                 key: name.clone(),
                 source: cause.into(),
             })?;
-        for at in [signed, self.at] {
-            self.key_holds(key, &name, at)?;
-        }
+        self.key_holds(key, &name, signed)?;
+        let until = self.key_holds(key, &name, self.at)?;
         // Text and binary signatures of this framework are over the same canonical text.
         signature
             .verify_message(key.key(), &self.canonical)
-            .map_err(|cause| ReleaseError::BadSignature { key: name, source: cause.into() })
+            .map_err(|cause| ReleaseError::BadSignature { key: name, source: cause.into() })?;
+        Ok(until.into_iter().chain(signature.signature_expiration_time()).map(seconds).min())
     }
 
-    /// Whether the key was bound, for signing, alive and not revoked at that time.
-    fn key_holds(&self, key: &Key<'_>, name: &str, at: SystemTime) -> Result<(), ReleaseError> {
+    /// Whether the key was bound, for signing, alive and not revoked at that time; and when it
+    /// expires.
+    fn key_holds(
+        &self,
+        key: &Key<'_>,
+        name: &str,
+        at: SystemTime,
+    ) -> Result<Option<SystemTime>, ReleaseError> {
         let refused = |source: anyhow::Error| ReleaseError::RefusedKey {
             key: name.to_owned(),
             source: source.into(),
@@ -153,7 +173,8 @@ impl Judge {
             ReleaseError::ExpiredKey { key: name.to_owned(), source: cause.into() }
         })?;
         if valid.for_signing() {
-            return Ok(());
+            let primary = valid.valid_cert().primary_key().key_expiration_time();
+            return Ok(valid.key_expiration_time().into_iter().chain(primary).min());
         }
         Err(refused(anyhow::anyhow!("the key is not one for signing")))
     }

@@ -387,3 +387,54 @@ proptest! {
 }
 
 static GOOD: LazyLock<Vec<u8>> = LazyLock::new(|| sign(&text(NOW, ""), &[&ARCHIVE], NOW));
+
+#[test]
+fn a_verdict_serves_for_the_same_bytes_on_the_same_day() {
+    let in_release = sign(&text(NOW - HOUR, ""), &[&ARCHIVE], NOW - HOUR);
+    let other = sign(&text(NOW - 2 * HOUR, ""), &[&ARCHIVE], NOW - HOUR);
+    let release = verify(&in_release, &keyring(&[&ARCHIVE])).unwrap();
+    let suite = "trixie".parse().unwrap();
+    let snapshot = Demand { snapshot: Some(NOW), ..demand(&suite) };
+    for (why, bytes, demand, wanted) in [
+        ("at once", &in_release, demand(&suite), true),
+        (
+            "at the end of the day",
+            &in_release,
+            Demand { now: NOW + DAY - 1, ..demand(&suite) },
+            true,
+        ),
+        ("a day later", &in_release, Demand { now: NOW + DAY, ..demand(&suite) }, false),
+        (
+            "a clock that was put back",
+            &in_release,
+            Demand { now: NOW - 1, ..demand(&suite) },
+            false,
+        ),
+        ("other bytes", &other, demand(&suite), false),
+        ("a snapshot", &in_release, snapshot, false),
+    ] {
+        let again = Release::recall(bytes, release.verdict(), &demand).unwrap();
+        assert_eq!(again, wanted.then(|| release.clone()), "{why}");
+    }
+}
+
+#[test]
+fn a_verdict_ends_when_the_key_does_and_dates_are_looked_at_again() {
+    let short = certificate(NOW - 30 * DAY, Some(30 * DAY + 2 * HOUR));
+    let ends = format!("Valid-Until: {}\n", written(NOW + HOUR));
+    let in_release = sign(&text(NOW - HOUR, &ends), &[&short], NOW - HOUR);
+    let release = verify(&in_release, &keyring(&[&short])).unwrap();
+    assert_eq!(release.verdict().until, NOW + 2 * HOUR);
+    let suite = "trixie".parse().unwrap();
+    let recall = |now| {
+        let demand = Demand { now, accept_expired: now > NOW + HOUR, ..demand(&suite) };
+        Release::recall(&in_release, release.verdict(), &demand)
+    };
+    assert!(recall(NOW + 2 * HOUR - 1).unwrap().is_some_and(|again| again.accepted_expired()));
+    assert_eq!(recall(NOW + 2 * HOUR).unwrap(), None);
+    let now = Demand { now: NOW + HOUR + 1, ..demand(&suite) };
+    let refused = Release::recall(&in_release, release.verdict(), &now);
+    assert!(matches!(refused, Err(ReleaseError::Expired { .. })), "{refused:?}");
+    let other = "bookworm".parse().unwrap();
+    assert!(Release::recall(&in_release, release.verdict(), &demand(&other)).is_err());
+}
