@@ -207,6 +207,8 @@ impl Cause {
             | Self::Network(_)
             | Self::Busy { .. }
             | Self::Short { .. }
+            // Also said where another writer moved the same tag at that moment.
+            | Self::DigestRefused(_)
             | Self::UploadLost(_) => true,
             Self::Status(said) | Self::Token { said, .. } => {
                 matches!(said.status, 408 | 425 | 500 | 502..=504)

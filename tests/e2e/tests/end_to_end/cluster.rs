@@ -46,7 +46,7 @@ fn objects_hold_before_validators_of_several_versions_a_scanner_and_kubectl() {
     assert!(said.contains("Failed checks: 0"), "{said}");
 
     let program = "/usr/bin/kubectl";
-    let trixie = Foreign::build(&workplace, "trixie", &["kubernetes-client"], &[program]);
+    let trixie = Foreign::build(&workplace, "trixie", &["kubectl"], &[program]);
     fs::copy(file, trixie.work().join("objects.yaml")).unwrap();
     let mut command = trixie.command(&[], program);
     command.args(["label", "--local", "-f", "/tmp/objects.yaml", "read=yes", "-o", "name"]);
