@@ -6,7 +6,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::Instant;
 
 /// Fails where a run of tests has left something in an engine.
 fn assert_nothing_is_left(engine: &Engine) {
@@ -102,7 +102,9 @@ http = { port = 8080, path = "/nowhere" }
 fn a_test_that_fails_is_shown_and_a_run_that_is_broken_off_leaves_nothing() {
     let workplace = workplace();
     for engine in [Engine::podman(), Engine::docker()] {
+        let begun = Instant::now();
         let told = run(&mut command(&engine, &workplace));
+        let whole = begun.elapsed();
         assert_eq!(told.code, Some(1), "{}", told.stderr);
         let failed: Vec<&str> =
             told.stdout.lines().filter(|line| line.starts_with("FAILED")).collect();
@@ -113,12 +115,15 @@ fn a_test_that_fails_is_shown_and_a_run_that_is_broken_off_leaves_nothing() {
         }
         assert_eq!(mark(&workplace), None);
         assert_nothing_is_left(&engine);
-        for (signal, code, wait) in
-            [(Signal::INT, 130, 300), (Signal::TERM, 143, 1500), (Signal::INT, 130, 4000)]
-        {
+        // In the beginning, in the middle, and towards the end, however fast the machine is.
+        for (signal, code, wait) in [
+            (Signal::INT, 130, whole / 10),
+            (Signal::TERM, 143, whole / 3),
+            (Signal::INT, 130, whole * 2 / 3),
+        ] {
             let mut command = command(&engine, &workplace);
             let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-            std::thread::sleep(Duration::from_millis(wait));
+            std::thread::sleep(wait);
             kill_process(Pid::from_child(&child), signal).unwrap();
             let told = child.wait_with_output().unwrap();
             assert_eq!(told.status.code(), Some(code), "{}", String::from_utf8_lossy(&told.stderr));
