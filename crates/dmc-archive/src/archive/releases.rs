@@ -159,13 +159,12 @@ impl Archive {
         let mut jobs = Vec::new();
         for (place, (suite, text)) in wanted.suites.iter().zip(texts).enumerate() {
             let text = text.map_err(|error| (place, error))?;
-            let keys = match &keys {
-                Some(keys) => Arc::clone(keys),
-                None => {
-                    let read = self.key_files(wanted.keyrings, wanted.name).of(mirror);
-                    let read = read.map_err(|error| (place, error.into()))?;
-                    Arc::clone(keys.insert(Arc::new(Keys::new(read))))
-                }
+            let keys = if let Some(keys) = &keys {
+                Arc::clone(keys)
+            } else {
+                let read = self.key_files(wanted.keyrings, wanted.name).of(mirror);
+                let read = read.map_err(|error| (place, error.into()))?;
+                Arc::clone(keys.insert(Arc::new(Keys::new(read))))
             };
             jobs.push(self.accept(wanted, mirror, suite, text, keys));
         }

@@ -28,11 +28,14 @@ pub(crate) struct KeyFiles<'a> {
 /// A keyring and the file that it is from.
 pub(crate) type Named = (String, Keyring);
 
+/// The name of a file with keys, and its bytes.
+type KeyText = (String, Vec<u8>);
+
 /// The keyrings that count for a mirror, as they were read: not parsed yet.
 #[derive(Debug)]
 pub(crate) struct KeyTexts {
     /// Name and bytes; the files of a group are one keyring.
-    groups: Vec<Vec<(String, Vec<u8>)>>,
+    groups: Vec<Vec<KeyText>>,
     /// The keys of them that count, by their fingerprints; empty for all.
     only: Vec<String>,
 }
@@ -69,12 +72,11 @@ impl KeyTexts {
 
     /// The same, each file by its name.
     pub(crate) fn files(&self) -> Result<Vec<Vec<Named>>, MirrorError> {
-        let group =
-            |files: &Vec<(String, Vec<u8>)>| files.iter().map(|file| self.parse(file)).collect();
+        let group = |files: &Vec<KeyText>| files.iter().map(|file| self.parse(file)).collect();
         self.groups.iter().map(group).collect()
     }
 
-    fn parse(&self, (name, bytes): &(String, Vec<u8>)) -> Result<Named, MirrorError> {
+    fn parse(&self, (name, bytes): &KeyText) -> Result<Named, MirrorError> {
         let ring = Keyring::parse(bytes)
             .map_err(|source| MirrorError::BadKeyring { name: name.clone(), source })?;
         let all = self.only.is_empty();
@@ -103,7 +105,7 @@ impl KeyFiles<'_> {
         Ok(KeyTexts { groups, only })
     }
 
-    fn named(&self, files: &[std::path::PathBuf]) -> Result<Vec<(String, Vec<u8>)>, MirrorError> {
+    fn named(&self, files: &[std::path::PathBuf]) -> Result<Vec<KeyText>, MirrorError> {
         let mut all = Vec::new();
         for file in files {
             let path = Utf8PathBuf::from(file.to_string_lossy().into_owned());
@@ -115,7 +117,7 @@ impl KeyFiles<'_> {
         Ok(all)
     }
 
-    fn vendor(&self) -> Result<Vec<Vec<(String, Vec<u8>)>>, MirrorError> {
+    fn vendor(&self) -> Result<Vec<Vec<KeyText>>, MirrorError> {
         let mut machine = Vec::new();
         for path in &self.keyrings.machine {
             match read(&inside(self.root, path)) {
