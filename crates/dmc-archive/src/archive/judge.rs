@@ -12,10 +12,9 @@ use dmc_types::{Sha256, Suite, UnixTime};
 use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
 
-/// A [`Verdict`] as it is written down.
+/// A [`Verdict`] as it is written down; its place tells the digest.
 #[derive(Debug, Serialize, Deserialize)]
 struct Kept {
-    digest: Sha256,
     signer: String,
     from: UnixTime,
     until: UnixTime,
@@ -41,11 +40,9 @@ impl Wish {
         }
     }
 
-    /// What the verdict on these bytes by these keyrings (their digest) is kept by.
-    pub(super) fn key(&self, bytes: &[u8], keys: &Sha256) -> Sha256 {
-        let release = sha2::Sha256::digest(bytes);
-        let release = Sha256::from_bytes(release.into());
-        let text = format!("verdict 1\n{release}\n{keys}\n{}\n", self.suite);
+    /// What the verdict on a release by these keyrings, both by their digests, is kept by.
+    fn key(&self, release: &Sha256, keys: &Sha256) -> Sha256 {
+        let text = format!("verdict 2\n{release}\n{keys}\n{}\n", self.suite);
         Sha256::from_bytes(sha2::Sha256::digest(text.as_bytes()).into())
     }
 
@@ -53,17 +50,14 @@ impl Wish {
     pub(super) fn recall(
         &self,
         bytes: &[u8],
-        key: &Sha256,
+        keys: &Sha256,
         (store, memory): (&Store, Option<&Memory>),
     ) -> Result<Option<(Release, Signers)>, ReleaseError> {
-        let kept = store.record(key).ok().flatten();
-        let kept = kept.and_then(|kept| postcard::from_bytes::<Kept>(&kept).ok());
-        let (Some(kept), Some(memory)) = (kept, memory) else { return Ok(None) };
-        if memory.digest != kept.digest {
-            return Ok(None);
-        }
-        let Kept { digest, signer, from, until } = kept;
-        let verdict = Verdict { digest, signer, from, until };
+        let Some(memory) = memory else { return Ok(None) };
+        let kept = store.record(&self.key(&memory.digest, keys)).ok().flatten();
+        let kept = kept.and_then(|kept| postcard::from_bytes(&kept).ok());
+        let Some(Kept { signer, from, until }) = kept else { return Ok(None) };
+        let verdict = Verdict { digest: memory.digest, signer, from, until };
         let release = Release::recall(bytes, &verdict, &self.demand())?;
         let signers = Signers { good: memory.signers.clone(), allowed: Vec::new() };
         Ok(release.map(|release| (release, signers)))
@@ -73,12 +67,13 @@ impl Wish {
     pub(super) fn keep(
         &self,
         release: &Release,
-        key: &Sha256,
+        keys: &Sha256,
         store: &Store,
     ) -> Result<(), StoreError> {
         let Verdict { digest, signer, from, until } = release.verdict().clone();
-        match postcard::to_stdvec(&Kept { digest, signer, from, until }) {
-            Ok(kept) if self.snapshot.is_none() => store.put_record(key, &kept),
+        let key = self.key(&digest, keys);
+        match postcard::to_stdvec(&Kept { signer, from, until }) {
+            Ok(kept) if self.snapshot.is_none() => store.put_record(&key, &kept),
             _ => Ok(()),
         }
     }

@@ -235,8 +235,8 @@ impl Archive {
         before: Option<Memory>,
         keys: Arc<Keys>,
     ) -> Result<Judged, ArchiveError> {
-        let key = wish.key(&text.bytes, &keys.digest);
-        let known = wish.recall(&text.bytes, &key, (&self.store, before.as_ref())).transpose();
+        let remembered = (&self.store, before.as_ref());
+        let known = wish.recall(&text.bytes, &keys.digest, remembered).transpose();
         if let Some(verdict) = known {
             return Ok(Judged { text, before, verdict });
         }
@@ -245,7 +245,7 @@ impl Archive {
         let work = move || {
             let verdict = wish.judge(&text.bytes, &keyrings, before.as_ref());
             let kept = match &verdict {
-                Ok((release, _)) => wish.keep(release, &key, &store),
+                Ok((release, _)) => wish.keep(release, &keys.digest, &store),
                 Err(_) => Ok(()),
             };
             kept.map(|()| Judged { text, before, verdict })
