@@ -9,7 +9,7 @@ use crate::index::Candidate;
 use crate::store::{Shelf, Store, StoreError};
 use dmc_deb::deb822::Paragraph;
 use dmc_deb::package::{Control, DebError, Limits, Member, MemberKind, Sink, unpack};
-use dmc_types::{Entry, EntryKind, FileFacts, PackageFacts, Sha256};
+use dmc_types::{Entry, EntryKind, FileFacts, PackageFacts, Sha1, Sha256};
 use sha2::Digest;
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -175,6 +175,7 @@ impl<'f> Keeper<'f> {
         let facts = FileFacts {
             size,
             digest: Sha256::from_bytes(sha2::Sha256::digest(contents).into()),
+            sha1: Sha1::from_bytes(sha1::Sha1::digest(contents).into()),
             offset: self.offset,
             nature: dmc_elf::nature(contents),
         };

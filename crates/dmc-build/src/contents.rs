@@ -2,7 +2,6 @@
 
 use dmc_archive::Store;
 use dmc_image::{ContentSource, PieceKey, PieceStore, SourceError, StoredContent};
-use dmc_types::{FileFacts, Nature};
 use std::io;
 
 /// Contents and pieces of one store.
@@ -15,19 +14,10 @@ pub(crate) struct StoreContents {
 
 impl ContentSource for StoreContents {
     fn append(&self, content: &StoredContent, into: &mut Vec<u8>) -> Result<(), SourceError> {
-        let file = FileFacts {
-            size: content.size,
-            digest: content.digest,
-            offset: content.offset,
-            nature: Nature::Data,
-        };
         let contents = self.store.contents(&content.object)?.ok_or_else(|| {
             io::Error::new(io::ErrorKind::NotFound, "the package's contents are not in the store")
         })?;
-        let mut bytes = Vec::new();
-        contents.read(&file, &mut bytes)?;
-        into.append(&mut bytes);
-        Ok(())
+        Ok(contents.append(content.offset, content.size, into)?)
     }
 }
 

@@ -21,6 +21,7 @@ use dmc_archive::{Candidate, Packages};
 use dmc_deb::deb822::Paragraph;
 use dmc_elf::Closure;
 use dmc_image::layer::{Layer, LayerError, layer_key};
+use dmc_image::layout::ImageFiles;
 use dmc_image::oci::{Descriptor, ImageConfig, Manifest};
 use dmc_image::{Layout, LayoutError};
 use dmc_sbom::provenance::Build;
@@ -329,13 +330,16 @@ impl Job {
         let annotations = description.annotations();
         let platform = self.arch_template.arch.oci();
         let (record, by) = (self.record(&assembled), description.created_by());
+        let files = ImageFiles::of_tree(&assembled.tree, &contents, &sbom::is_telling)
+            .map_err(LayoutError::Layer)?;
         let form = |compression| -> Result<Form, BuildError> {
             let layer = self.layer(&assembled, &contents, &layout, compression)?;
             let run = run_config(&self.arch_template.image, annotations.clone());
             let config = ImageConfig::new(platform, assembled.time, run, &layer, &by);
             let manifest = layout.write_image(platform, &config, &layer, annotations.clone())?;
             record.write(&layout, &manifest.digest)?;
-            sbom::describe(&workshop.settings, &layout, &manifest, Some(self.build(compression)))?;
+            let build = Some(self.build(compression));
+            sbom::describe(&workshop.settings, &layout, &manifest, &files, build)?;
             Ok(Form { compression, manifest, layer_size: layer.size })
         };
         let first = form(workshop.settings.compression.first())?;

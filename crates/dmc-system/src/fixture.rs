@@ -1,6 +1,6 @@
 //! Packages for tests.
 
-use dmc_types::{Entry, EntryKind, FileFacts, ImagePath, Nature, PackageFacts, Sha256};
+use dmc_types::{Entry, EntryKind, FileFacts, ImagePath, Nature, PackageFacts, Sha1, Sha256};
 
 /// A package with scripts, and with files of these paths.
 pub(crate) fn package(name: &str, scripts: &[(&str, &str)], files: &[&str]) -> PackageFacts {
@@ -11,7 +11,13 @@ pub(crate) fn package(name: &str, scripts: &[(&str, &str)], files: &[&str]) -> P
         uid: 0,
         gid: 0,
         time: 0,
-        kind: EntryKind::File(FileFacts { size: 0, digest, offset: 0, nature: Nature::Data }),
+        kind: EntryKind::File(FileFacts {
+            size: 0,
+            digest,
+            sha1: Sha1::from_bytes([0; 20]),
+            offset: 0,
+            nature: Nature::Data,
+        }),
     };
     PackageFacts {
         deb: digest,

@@ -1,18 +1,21 @@
 //! All templates, by name.
 //!
-//! A broken template does not stop the others: its error is kept and comes up when it is asked
-//! for. Names come in building order, parents before the templates that extend them.
+//! A broken template does not stop the others: its error comes up when it is asked for. Templates
+//! are read at once, and joined with those that they extend when they are first asked for: most
+//! runs name a few. Names come in building order, parents before the templates that extend them.
 
-use crate::family::{Family, Part};
+use crate::family::Part;
 use crate::overlay;
 use crate::schema::TemplateFile;
 use crate::template::SideFolder;
 use crate::text;
 use crate::{MountedFile, Template, TemplateError, nearest};
 use dmc_types::TemplateName;
+use kinship::Kinship;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+mod kinship;
 #[cfg(test)]
 mod tests;
 
@@ -33,8 +36,8 @@ const STANDING_GROUPS: [&str; 3] = ["core", "base", "app"];
 /// All templates that there are.
 #[derive(Debug, Clone, Default)]
 pub struct Catalog {
-    templates: BTreeMap<TemplateName, Result<Template, TemplateError>>,
-    order: Vec<TemplateName>,
+    kinship: Kinship,
+    joined: BTreeMap<TemplateName, OnceLock<Result<Template, TemplateError>>>,
     nameless: Vec<TemplateError>,
 }
 
@@ -70,14 +73,15 @@ impl Catalog {
                 parts.entry(part.name.clone()).or_insert(Ok(part));
             }
         }
-        let mut reading = Reading { parts, above: BTreeMap::new(), order: Vec::new() };
-        let names: Vec<TemplateName> = reading.parts.keys().cloned().collect();
-        for name in &names {
-            reading.visit(name, &mut Vec::new());
-        }
-        catalog.templates = names.into_iter().map(|name| reading.join(name)).collect();
-        catalog.order = reading.order;
+        catalog.joined = parts.keys().map(|name| (name.clone(), OnceLock::new())).collect();
+        catalog.kinship = Kinship::of(parts);
         catalog
+    }
+
+    /// A template joined with its parents; none of that name, none.
+    fn joined(&self, name: &str) -> Option<&Result<Template, TemplateError>> {
+        let (name, joined) = self.joined.get_key_value(name)?;
+        Some(joined.get_or_init(|| self.kinship.join(name)))
     }
 
     /// The template of this name, to build an image from: not an abstract one.
@@ -100,13 +104,13 @@ impl Catalog {
 
     /// The name of a template's variant with tools, or its own where it has none.
     pub fn variant_of(&self, name: &TemplateName) -> TemplateName {
-        let variant = variant_name(name).filter(|variant| self.templates.contains_key(variant));
+        let variant = variant_name(name).filter(|variant| self.joined.contains_key(variant));
         variant.unwrap_or_else(|| name.clone())
     }
 
     /// The template of this name, abstract or not.
     pub fn any(&self, name: &str) -> Result<&Template, TemplateError> {
-        match self.templates.get(name) {
+        match self.joined(name) {
             Some(template) => template.as_ref().map_err(Clone::clone),
             None => Err(self.unknown(name)),
         }
@@ -115,15 +119,25 @@ impl Catalog {
     /// Names of all templates that images are built from, the broken ones among them, in building
     /// order. Those that wait for a program are not.
     pub fn names(&self) -> impl Iterator<Item = &TemplateName> {
-        let built = |name: &&TemplateName| !matches!(self.templates.get(*name), Some(Ok(template)) if template.is_abstract || template.lacks().is_some());
-        self.order.iter().filter(built)
+        self.kinship.order().iter().filter(|name| !self.is_abstract(name) && !self.waits(name))
+    }
+
+    fn is_abstract(&self, name: &TemplateName) -> bool {
+        self.kinship.part(name).is_some_and(|part| part.file.r#abstract)
+    }
+
+    /// Whether a template waits for a program that its folder is to bring.
+    fn waits(&self, name: &TemplateName) -> bool {
+        let lacks = |template: &Template| template.lacks().is_some();
+        self.kinship.family(name).any(|part| !part.file.programs.is_empty())
+            && matches!(self.joined(name.as_str()), Some(Ok(template)) if lacks(template))
     }
 
     /// Names of the templates of each group, in building order; a broken template has none.
     pub fn groups(&self) -> BTreeMap<&str, Vec<&TemplateName>> {
         let mut groups: BTreeMap<&str, Vec<&TemplateName>> = BTreeMap::new();
         for name in self.names() {
-            if let Some(Ok(template)) = self.templates.get(name) {
+            if let Some(Ok(template)) = self.joined(name.as_str()) {
                 groups.entry(&template.group).or_default().push(name);
             }
         }
@@ -147,9 +161,10 @@ impl Catalog {
         }
     }
 
-    /// What is wrong with the templates that cannot be used.
+    /// What is wrong with the templates that cannot be used; joins them all.
     pub fn broken(&self) -> impl Iterator<Item = &TemplateError> {
-        self.nameless.iter().chain(self.templates.values().filter_map(|it| it.as_ref().err()))
+        let joined = self.joined.keys().filter_map(|name| self.joined(name.as_str()));
+        self.nameless.iter().chain(joined.filter_map(|it| it.as_ref().err()))
     }
 
     fn unknown(&self, name: &str) -> TemplateError {
@@ -161,103 +176,8 @@ impl Catalog {
     }
 
     fn users_of(&self, part: &TemplateName) -> Vec<TemplateName> {
-        let uses = |name: &&TemplateName| matches!(self.templates.get(*name), Some(Ok(it)) if it.parts.contains(part));
+        let uses = |name: &&TemplateName| matches!(self.joined(name.as_str()), Some(Ok(it)) if it.parts.contains(part));
         self.names().filter(uses).cloned().collect()
-    }
-}
-
-/// The templates while it is worked out who extends whom.
-struct Reading {
-    parts: BTreeMap<TemplateName, Result<Part, TemplateError>>,
-    /// Who is above each template that has been visited: parents first, depth first, each once.
-    above: BTreeMap<TemplateName, Vec<TemplateName>>,
-    order: Vec<TemplateName>,
-}
-
-impl Reading {
-    /// Visits a template after all that it extends. `path` leads from where the visit began.
-    fn visit(&mut self, name: &TemplateName, path: &mut Vec<TemplateName>) {
-        if self.above.contains_key(name) {
-            return;
-        }
-        let Some(Ok(part)) = self.parts.get(name) else {
-            self.finish(name, Vec::new());
-            return;
-        };
-        let parents = part.file.extends.clone();
-        path.push(name.clone());
-        let mut above: Vec<TemplateName> = Vec::new();
-        for parent in &parents {
-            if let Some(error) = self.wrong_parent(name, parent, path) {
-                self.parts.insert(name.clone(), Err(error));
-                break;
-            }
-            let further = self.above.get(parent).cloned().unwrap_or_default();
-            for part in further.into_iter().chain([parent.clone()]) {
-                if !above.contains(&part) {
-                    above.push(part);
-                }
-            }
-        }
-        path.pop();
-        self.finish(name, above);
-    }
-
-    /// What is wrong with extending `parent`, which has been visited when this returns.
-    fn wrong_parent(
-        &mut self,
-        name: &TemplateName,
-        parent: &TemplateName,
-        path: &mut Vec<TemplateName>,
-    ) -> Option<TemplateError> {
-        if let Some(begin) = path.iter().position(|on_path| on_path == parent) {
-            let circle = path[begin..].iter().chain([parent]).cloned().collect();
-            return Some(TemplateError::Cycle { circle });
-        }
-        if !self.parts.contains_key(parent) {
-            let known = self.parts.keys().map(TemplateName::as_str);
-            return Some(TemplateError::UnknownParent {
-                template: name.clone(),
-                parent: parent.clone(),
-                nearest: nearest(parent.as_str(), known).map(str::to_owned),
-            });
-        }
-        self.visit(parent, path);
-        match self.parts.get(parent) {
-            // The whole circle has this one error, whichever of it is asked for.
-            Some(Err(error @ TemplateError::Cycle { circle })) if circle.contains(name) => {
-                Some(error.clone())
-            }
-            Some(Err(error)) => Some(TemplateError::BrokenParent {
-                template: name.clone(),
-                parent: parent.clone(),
-                source: Arc::new(error.clone()),
-            }),
-            _ => None,
-        }
-    }
-
-    fn finish(&mut self, name: &TemplateName, above: Vec<TemplateName>) {
-        if let Some(Ok(part)) = self.parts.get_mut(name) {
-            part.above = above.iter().cloned().collect();
-        }
-        self.above.insert(name.clone(), above);
-        self.order.push(name.clone());
-    }
-
-    fn join(&self, name: TemplateName) -> (TemplateName, Result<Template, TemplateError>) {
-        let own = match self.parts.get(&name) {
-            Some(Ok(own)) => own,
-            Some(Err(error)) => return (name, Err(error.clone())),
-            None => {
-                let error = TemplateError::NoText { origin: name.to_string() };
-                return (name, Err(error));
-            }
-        };
-        let above = self.above.get(&name).into_iter().flatten();
-        let parents = above.filter_map(|name| self.parts.get(name)?.as_ref().ok());
-        let family = Family { parts: parents.chain([own]).collect(), own };
-        (name, family.join())
     }
 }
 

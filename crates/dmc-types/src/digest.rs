@@ -16,6 +16,14 @@ pub struct DigestError {
     pub digits: usize,
 }
 
+const fn digit(letter: u8) -> Option<u8> {
+    match letter {
+        b'0'..=b'9' => Some(letter - b'0'),
+        b'a'..=b'f' => Some(letter - b'a' + 10),
+        _ => None,
+    }
+}
+
 macro_rules! digest {
     ($(#[$doc:meta])* $name:ident, $bytes:literal) => {
         $(#[$doc])*
@@ -43,15 +51,19 @@ macro_rules! digest {
                     bits: 8 * $bytes,
                     digits: 2 * $bytes,
                 };
-                // `hex` takes capitals too; one spelling a digest keeps file names unique.
-                if !text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+                // One spelling a digest keeps file names unique: no capitals.
+                let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return Err(refused()) };
+                if pairs.len() != $bytes {
                     return Err(refused());
                 }
                 let mut bytes = [0; $bytes];
-                match hex::decode_to_slice(text, &mut bytes) {
-                    Ok(()) => Ok(Self(bytes)),
-                    Err(_) => Err(refused()),
+                for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+                    let (Some(high), Some(low)) = (digit(*high), digit(*low)) else {
+                        return Err(refused());
+                    };
+                    *byte = high << 4 | low;
                 }
+                Ok(Self(bytes))
             }
         }
 
@@ -83,22 +95,29 @@ digest!(
     Sha512, 64
 );
 
-// 32 raw bytes in compact formats, text where people read.
-impl Serialize for Sha256 {
-    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        if s.is_human_readable() { s.collect_str(self) } else { self.0.serialize(s) }
-    }
+// Raw bytes in compact formats, text where people read.
+macro_rules! serial {
+    ($name:ident, $bytes:literal) => {
+        impl Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+                if s.is_human_readable() { s.collect_str(self) } else { self.0.serialize(s) }
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+                if d.is_human_readable() {
+                    String::deserialize(d)?.parse().map_err(serde::de::Error::custom)
+                } else {
+                    Ok(Self(<[u8; $bytes]>::deserialize(d)?))
+                }
+            }
+        }
+    };
 }
 
-impl<'de> Deserialize<'de> for Sha256 {
-    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        if d.is_human_readable() {
-            String::deserialize(d)?.parse().map_err(serde::de::Error::custom)
-        } else {
-            Ok(Self(<[u8; 32]>::deserialize(d)?))
-        }
-    }
-}
+serial!(Sha1, 20);
+serial!(Sha256, 32);
 
 /// The digest by which a signed index vouches for a file: the strongest that it gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

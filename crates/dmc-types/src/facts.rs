@@ -3,7 +3,7 @@
 //! Facts are made once, while the package is decoded, and are a pure function of its bytes. They
 //! are stored beside the contents of its files; `FileFacts::offset` says where in those.
 
-use crate::{Arch, ElfIdent, Exports, ImagePath, PackageName, Sha256, UnixTime};
+use crate::{Arch, ElfIdent, Exports, ImagePath, PackageName, Sha1, Sha256, UnixTime};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -77,6 +77,8 @@ pub struct FileFacts {
     pub size: u64,
     /// SHA-256 of the contents.
     pub digest: Sha256,
+    /// SHA-1 of the contents, for formats that ask for it.
+    pub sha1: Sha1,
     /// Where the contents begin in the package's stored contents, which are all its regular
     /// files one after the other in the order of its entries.
     pub offset: u64,

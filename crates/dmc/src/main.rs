@@ -75,6 +75,14 @@ fn main() -> ExitCode {
     }
 }
 
+/// Says which templates cannot be used. Whoever names theirs is told of those alone.
+fn tell_broken(settings: &dmc_build::Settings) {
+    for error in settings.catalog.broken() {
+        let error = CommandError::from_library(error::USAGE, error, error.hint());
+        tracing::warn!("a template is left out: {}", error.render_plain());
+    }
+}
+
 fn act(
     args: &Args,
     env: &Environment,
@@ -86,9 +94,8 @@ fn act(
     }
     logging::start(&settings::logging(args, env)?, bars.clone(), timeline)?;
     let settings = settings::settings(args, env)?;
-    for error in settings.catalog.broken() {
-        let error = CommandError::from_library(error::USAGE, error, error.hint());
-        tracing::warn!("a template is left out: {}", error.render_plain());
+    if args.templates.is_empty() {
+        tell_broken(&settings);
     }
     start_threads(settings.conf.jobs)?;
     match request::request(args, &settings)? {

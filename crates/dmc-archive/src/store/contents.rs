@@ -31,14 +31,19 @@ impl Contents {
     /// writes them into an image hashes them anyway, and calls
     /// [`Archive::repair_contents`](crate::Archive::repair_contents) where it is wrong.
     pub fn read(&self, facts: &FileFacts, into: &mut Vec<u8>) -> Result<(), StoreError> {
-        let end = facts.offset.checked_add(facts.size);
-        let size = usize::try_from(facts.size).unwrap_or(usize::MAX);
-        if end.is_none_or(|end| end > self.length) {
+        into.clear();
+        self.append(facts.offset, facts.size, into)
+    }
+
+    /// The same for `size` bytes from `offset` on, after what is in `into`.
+    pub fn append(&self, offset: u64, size: u64, into: &mut Vec<u8>) -> Result<(), StoreError> {
+        if offset.checked_add(size).is_none_or(|end| end > self.length) {
             return Err(StoreError::Damaged { path: self.path.clone(), why: "it is too short" });
         }
-        into.resize(size, 0);
+        let start = into.len();
+        into.resize(start.saturating_add(usize::try_from(size).unwrap_or(usize::MAX)), 0);
         self.file
-            .read_exact_at(into, facts.offset)
+            .read_exact_at(&mut into[start..], offset)
             .map_err(|source| StoreError::io("read", &self.path, source))
     }
 }

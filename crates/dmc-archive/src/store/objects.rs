@@ -10,7 +10,7 @@ use std::io::{Read, Seek};
 use std::sync::Arc;
 
 // Raised whenever `PackageFacts`, or what the decoder reads into it, changes.
-pub(super) const FACTS: Kind = Kind { shelf: Shelf::Facts, letter: b'F', version: 3 };
+pub(super) const FACTS: Kind = Kind { shelf: Shelf::Facts, letter: b'F', version: 4 };
 pub(super) const PIECE: Kind = Kind { shelf: Shelf::Pieces, letter: b'P', version: 1 };
 pub(super) const RECORD: Kind = Kind { shelf: Shelf::Records, letter: b'R', version: 1 };
 pub(super) const ALIAS: Kind = Kind { shelf: Shelf::Records, letter: b'A', version: 1 };
@@ -233,12 +233,13 @@ fn readable(from: &str, suite: &Suite, what: &str) -> String {
 mod tests {
     use super::super::tests::empty;
     use super::*;
-    use dmc_types::{Entry, EntryKind, FileFacts, ImagePath, Nature};
+    use dmc_types::{Entry, EntryKind, FileFacts, ImagePath, Nature, Sha1};
     use std::collections::BTreeMap;
 
     fn facts() -> PackageFacts {
         let digest = Sha256::from_bytes(sha2::Sha256::digest(b"hello").into());
-        let file = FileFacts { size: 5, digest, offset: 0, nature: Nature::Data };
+        let sha1 = Sha1::from_bytes(sha1::Sha1::digest(b"hello").into());
+        let file = FileFacts { size: 5, digest, sha1, offset: 0, nature: Nature::Data };
         PackageFacts {
             deb: digest,
             package: "hello".parse().unwrap(),

@@ -470,6 +470,6 @@ fn stored(kept: &Kept) -> NodeKind {
 }
 
 fn in_store(package: &PackageFacts, file: &FileFacts) -> StoredContent {
-    let FileFacts { size, digest, offset, .. } = *file;
-    StoredContent { digest, size, object: package.deb, offset }
+    let FileFacts { size, digest, sha1, offset, .. } = *file;
+    StoredContent { digest, sha1, size, object: package.deb, offset }
 }

@@ -1,20 +1,21 @@
 //! Documents about images.
 //!
-//! They are written when an image is, from the layer as it was written and from the image's record,
-//! so that they need neither network nor store, and an image that is in the layout can be described
-//! at any time. An image that has not changed keeps what it has: nothing here runs for it. How it
+//! They are written when an image is, from its files and its record. An image that is in the layout
+//! can be described at any time, from its layer and with the same words: that needs neither network
+//! nor store. An image that has not changed keeps what it has: nothing here runs for it. How it
 //! was built only the build itself can say: provenance is never made up afterwards.
 
 mod licences;
 mod read;
 
 pub use licences::{LicenceReport, PackageLicence};
+pub(crate) use read::is_telling;
 
 use crate::error::BuildError;
 use crate::settings::Settings;
 use crate::workshop::{Workshop, of_platform};
 use dmc_image::Layout;
-use dmc_image::layout::{Document, PREDICATE_TYPE};
+use dmc_image::layout::{Document, ImageFiles, PREDICATE_TYPE};
 use dmc_image::oci::{Annotations, Artifact, Descriptor, Index};
 use dmc_sbom::licence::Names;
 use dmc_sbom::provenance::{Build, Join};
@@ -37,16 +38,17 @@ pub struct Described {
     pub document: Descriptor,
 }
 
-/// Writes the documents about an image: all that the layout has of them afterwards. How it was
-/// built stays as it is where that is not given.
+/// Writes the documents about an image of these files: all that the layout has of them afterwards.
+/// How it was built stays as it is where that is not given.
 pub(crate) fn describe(
     settings: &Settings,
     layout: &Layout,
     manifest: &Descriptor,
+    files: &ImageFiles,
     build: Option<Build>,
 ) -> Result<(), BuildError> {
     let _span = tracing::trace_span!(target: "dmc_trace", "describe").entered();
-    let image = read::image(settings, layout, manifest)?;
+    let image = read::image(settings, layout, manifest, files)?;
     let names = names(settings);
     let version = env!("CARGO_PKG_VERSION");
     let document = |kind, bytes| document(kind, bytes, &image.created);
@@ -142,7 +144,8 @@ impl Workshop {
         if has(Kind::Spdx) && has(Kind::CycloneDx) {
             return Ok(found);
         }
-        describe(&self.settings, layout, manifest, None)?;
+        let files = read::files(layout, manifest)?;
+        describe(&self.settings, layout, manifest, &files, None)?;
         present(layout, manifest)
     }
 }

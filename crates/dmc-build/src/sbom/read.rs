@@ -1,7 +1,7 @@
 //! An image of the layout, as whoever describes it wants to see it.
 //!
-//! Files and their digests are those of the layer, packages those of the database that is in it,
-//! and which file is whose comes from the image's record.
+//! Files and their digests are those of the layer, or of the tree that it was made of; packages
+//! those of the database that is among them, and which file is whose comes from the image's record.
 
 use crate::diff::is_database;
 use crate::error::BuildError;
@@ -26,10 +26,10 @@ pub(super) fn image(
     settings: &Settings,
     layout: &Layout,
     descriptor: &Descriptor,
+    files: &ImageFiles,
 ) -> Result<Image, BuildError> {
     let record = ImageRecord::read(layout, &descriptor.digest)?;
     let manifest: Manifest = layout.read_document(descriptor)?;
-    let files = layout.files(&manifest, &|path| is_database(path) || is_copyright(path))?;
     let said = |key: &str| manifest.annotations.get(key).cloned();
     let codename = said("dmc.dist").unwrap_or_else(|| settings.conf.dist.clone());
     let dist = settings.conf.dist(&codename)?;
@@ -44,9 +44,20 @@ pub(super) fn image(
             origin: dist.vendor.origin.clone(),
             version: dist.version().unwrap_or(dist.codename).to_owned(),
         },
-        packages: packages(&record, &files),
-        files: contents(&record, &files),
+        packages: packages(&record, files),
+        files: contents(&record, files),
     })
+}
+
+/// The files of an image, with the contents of those that say something about the others.
+pub(super) fn files(layout: &Layout, descriptor: &Descriptor) -> Result<ImageFiles, BuildError> {
+    let manifest: Manifest = layout.read_document(descriptor)?;
+    Ok(layout.files(&manifest, &is_telling)?)
+}
+
+/// Whether the contents of a file say something about others.
+pub(crate) fn is_telling(path: &ImagePath) -> bool {
+    is_database(path) || is_copyright(path)
 }
 
 fn is_copyright(path: &ImagePath) -> bool {

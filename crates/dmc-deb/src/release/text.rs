@@ -166,7 +166,7 @@ fn files(
     lines: &str,
     checksum: impl Fn(&str) -> Option<Checksum>,
 ) -> Result<BTreeMap<Box<str>, IndexFile>, ReleaseError> {
-    let mut files = BTreeMap::new();
+    let mut files = Vec::new();
     for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let read = || {
             let mut words = line.split_ascii_whitespace();
@@ -179,11 +179,14 @@ fn files(
             let shown: String = line.chars().take(200).collect();
             return Err(malformed(field, format!("has a line that cannot be read: `{shown}`")));
         };
-        if files.insert(path.into(), file).is_some_and(|earlier| earlier != file) {
-            return Err(malformed(field, format!("says two things of `{path}`")));
-        }
+        files.push((Box::from(path), file));
     }
-    Ok(files)
+    files.sort_by(|(a, _): &(Box<str>, _), (b, _)| a.cmp(b));
+    let clash = files.windows(2).find(|pair| pair[0].0 == pair[1].0 && pair[0].1 != pair[1].1);
+    if let Some([(path, _), ..]) = clash {
+        return Err(malformed(field, format!("says two things of `{path}`")));
+    }
+    Ok(files.into_iter().collect())
 }
 
 fn stays_below(path: &str) -> bool {

@@ -2,7 +2,7 @@ use super::*;
 use crate::closure::EdgeKind;
 use dmc_types::{
     Alternative, DlopenNote, DlopenPriority, ElfFacts, Entry, FileFacts, Import, PackageFacts,
-    RuleEffect, RuleTrigger, Sha256, Shebang,
+    RuleEffect, RuleTrigger, Sha1, Sha256, Shebang,
 };
 use std::collections::BTreeMap;
 
@@ -17,7 +17,13 @@ fn name(text: &str) -> PackageName {
 }
 
 fn file(nature: Nature) -> EntryKind {
-    EntryKind::File(FileFacts { size: 1, digest: Sha256::from_bytes([1; 32]), offset: 0, nature })
+    file_of(1, 1, nature)
+}
+
+/// A file of so many bytes, told from others by a number.
+fn file_of(size: u64, number: u8, nature: Nature) -> EntryKind {
+    let (digest, sha1) = (Sha256::from_bytes([number; 32]), Sha1::from_bytes([number; 20]));
+    EntryKind::File(FileFacts { size, digest, sha1, offset: 0, nature })
 }
 
 fn data() -> EntryKind {
@@ -277,8 +283,7 @@ fn says_what_is_missing_and_where_it_was_sought() {
     let glob =
         Start { include: vec![PathGlob::parse("/etc/no/*").unwrap()], ..start(&["prog"], &[]) };
     let twice = Start { packages: vec![name("prog"), name("other")], ..begin() };
-    let digest = Sha256::from_bytes([2; 32]);
-    let other = EntryKind::File(FileFacts { size: 1, digest, offset: 0, nature: Nature::Data });
+    let other = file_of(1, 2, Nature::Data);
     for (start, archive, message, hint) in [
         (
             begin(),
@@ -519,12 +524,7 @@ fn walk_brought(start: Start, archive: &[Brought]) -> Result<Closure, WalkError>
 
 #[test]
 fn the_package_that_replaces_wins_a_path_and_others_clash() {
-    let other = EntryKind::File(FileFacts {
-        size: 2,
-        digest: Sha256::from_bytes([2; 32]),
-        offset: 0,
-        nature: Nature::Data,
-    });
+    let other = file_of(2, 2, Nature::Data);
     for (a, b, owner) in
         [(&["bb"][..], &[][..], Some("aa")), (&[], &["aa"], Some("bb")), (&[], &[], None)]
     {

@@ -8,7 +8,7 @@
 //! pieces are 5 to 11 % larger; a zstd:chunked layer has a frame for each file, so that a client
 //! can fetch those alone that it lacks (the module `chunked`). The tar is the same in all of them.
 //!
-//! Pieces are made side by side and written in order; about 16 MiB of the tar are in memory at a
+//! Pieces are made side by side and written in order; about 4 MiB of the tar are in memory at a
 //! time, more only where one file is larger. Digests are taken while the bytes pass.
 
 mod chunked;
@@ -17,6 +17,7 @@ mod piece;
 
 pub use chunked::{Section, Table};
 pub use error::LayerError;
+pub(crate) use piece::read_content;
 pub use piece::{NoPieces, PieceKey, PieceStore};
 
 use crate::oci::{Descriptor, media_type};
@@ -31,7 +32,7 @@ use sha2::Digest as _;
 use std::io::{self, Write};
 
 /// Bytes of the tar that are made at a time.
-const BATCH: u64 = 16 << 20;
+const BATCH: u64 = 4 << 20;
 
 /// What is known of a layer once it is written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -284,6 +284,22 @@ fn append_content(
     }
 }
 
+/// The contents of one file, verified.
+pub(crate) fn read_content(
+    path: &ImagePath,
+    content: &Content,
+    source: &dyn ContentSource,
+) -> Result<Vec<u8>, LayerError> {
+    let mut bytes = Vec::new();
+    append_content(path, content, source, &mut bytes)?;
+    match content {
+        Content::Stored(stored) if sha256(&bytes) != stored.digest => {
+            Err(corrupted(path, stored, &bytes))
+        }
+        _ => Ok(bytes),
+    }
+}
+
 /// Compares what a store delivered with its digests.
 pub(super) fn verify(plain: &[u8], members: &[Member<'_>]) -> Result<(), LayerError> {
     for Member { path, node, body, .. } in members {

@@ -18,7 +18,8 @@ impl Store {
     fn content(&mut self, bytes: &[u8]) -> Content {
         let (digest, object) = (sha256(bytes), sha256(&[b"object", bytes].concat()));
         self.0.insert(object, [b"12345", bytes].concat());
-        Content::Stored(StoredContent { digest, size: bytes.len() as u64, object, offset: 5 })
+        let (sha1, size) = (Content::from(bytes.to_vec()).sha1(), bytes.len() as u64);
+        Content::Stored(StoredContent { digest, sha1, size, object, offset: 5 })
     }
 }
 
@@ -279,7 +280,8 @@ fn sizes_that_no_disk_holds_are_errors() {
     let mut store = Store::default();
     let mut tree = sample(&mut store);
     for (name, size) in [("a", u64::MAX), ("b", u64::MAX - 511), ("c", 1 << 62)] {
-        let content = StoredContent { digest: sha256(b""), size, object: sha256(b""), offset: 0 };
+        let (digest, sha1) = (sha256(b""), Content::from(Vec::new()).sha1());
+        let content = StoredContent { digest, sha1, size, object: digest, offset: 0 };
         let file = Node::file(Content::Stored(content), 0);
         tree.insert(path(&format!("/usr/lib/{name}")), file).unwrap();
     }

@@ -14,6 +14,7 @@ mod check;
 mod error;
 mod files;
 mod garbage;
+mod planned;
 mod reference;
 mod refs;
 

@@ -1,7 +1,8 @@
 //! One file, folder or link of a tree, and where its contents come from.
 
 use crate::sha256::sha256;
-use dmc_types::{ImagePath, Sha256, UnixTime};
+use dmc_types::{ImagePath, Sha1, Sha256, UnixTime};
+use sha1::Digest as _;
 use std::sync::Arc;
 
 /// One file, folder or link.
@@ -91,6 +92,14 @@ impl Content {
             Self::Stored(stored) => stored.digest,
         }
     }
+
+    /// SHA-1 of the contents, as [`Content::digest`].
+    pub fn sha1(&self) -> Sha1 {
+        match self {
+            Self::Inline(bytes) => Sha1::from_bytes(sha1::Sha1::digest(bytes).into()),
+            Self::Stored(stored) => stored.sha1,
+        }
+    }
 }
 
 impl From<Vec<u8>> for Content {
@@ -108,6 +117,8 @@ impl From<Vec<u8>> for Content {
 pub struct StoredContent {
     /// SHA-256 of the contents.
     pub digest: Sha256,
+    /// SHA-1 of the contents; on the caller's word.
+    pub sha1: Sha1,
     /// Length in bytes.
     pub size: u64,
     /// What holds them.

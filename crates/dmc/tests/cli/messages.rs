@@ -59,6 +59,9 @@ fn a_broken_template_is_told_and_the_others_are_built() {
     let told = stage.run(&["-t", "broken", "-A", "amd64"]);
     insta::assert_snapshot!("broken", told.text());
     assert_eq!(told.code, Some(2));
+    // Whoever names no template is told of all.
+    let listed = stage.run(&["-l", "create"]);
+    assert_eq!(listed.stderr.matches("a template is left out: ").count(), 3, "{}", listed.stderr);
     stage.run(&["-t", "left"]).failed(2, &["left", "right", "extend", "hint: "]);
     let told = stage.run(&["-t", "broken,nginx"]).failed(2, &["packagse"]);
     assert!(told.stdout.starts_with("nginx:1.26.3 "), "{}", told.stdout);
