@@ -94,11 +94,23 @@ pub enum DeployError {
         /// What is the matter with its pods.
         pods: Vec<String>,
     },
+    /// The cluster said no to a Job.
+    #[error("the cluster does not let dmc {doing} in namespace {namespace}: {}", said(status))]
+    JobRefused {
+        /// What was to be done.
+        doing: String,
+        /// The namespace.
+        namespace: String,
+        /// The cluster's words.
+        status: Box<Status>,
+    },
     /// A Job did not come to its end.
     #[error("Job {job} failed: {why}")]
     JobFailed {
         /// Its name.
         job: String,
+        /// Its namespace.
+        namespace: String,
         /// The cluster's words.
         why: String,
     },
@@ -178,9 +190,10 @@ impl DeployError {
                  or `dmc -a rollback`"
                     .to_owned(),
             ),
-            Self::JobFailed { job, .. } => {
-                Some(format!("see what its pods said: kubectl logs -l job-name={job} --prefix"))
-            }
+            Self::JobRefused { status, namespace, .. } => job_refused(status, namespace),
+            Self::JobFailed { job, namespace, .. } => Some(format!(
+                "see what its pods said: kubectl logs -n {namespace} -l job-name={job} --prefix"
+            )),
             Self::NothingThere { .. } => {
                 Some("name its namespace and cluster: --namespace, --context".to_owned())
             }
@@ -202,6 +215,21 @@ fn refused(status: &Status, doing: &str, namespace: &str) -> Option<String> {
         400 | 422 => "correct [deploy] of the template; --dry-run prints the objects".to_owned(),
         429 | 500.. => "try again later".to_owned(),
         _ => return None,
+    })
+}
+
+fn job_refused(status: &Status, namespace: &str) -> Option<String> {
+    Some(match status.code {
+        403 => format!(
+            "have the right to create, get and patch Jobs of namespace {namespace} given to this \
+             account by a Role, such as `dmc farm manifests` prints, or satisfy the policy that is \
+             named"
+        ),
+        400 | 422 => "correct [farm] of the configuration; `dmc farm manifests --plan REF` prints \
+                      the Job"
+            .to_owned(),
+        409 => "leave the Jobs of the farm to dmc, which forces nothing".to_owned(),
+        _ => return refused(status, "", namespace),
     })
 }
 

@@ -25,8 +25,11 @@ const USER: i64 = 65532;
 /// How often a shard is tried again before it counts as failed.
 const TRIES: i32 = 2;
 
-/// No pod works for longer, in seconds.
+/// No shard's pod works for longer, in seconds.
 pub const LONGEST: i64 = 6 * 3600;
+
+/// How much longer a night may take, in seconds: its pod plans before the shards and finishes after.
+const AROUND: i64 = 2 * 3600;
 
 /// How long a finished Job stays to be looked at, in seconds.
 const KEPT: i32 = 24 * 3600;
@@ -86,7 +89,7 @@ pub fn night(farm: &Farm) -> Night {
     args.extend(farm.flags.iter().cloned());
     let job = JobSpec {
         backoff_limit: Some(0),
-        active_deadline_seconds: Some(LONGEST),
+        active_deadline_seconds: Some(LONGEST + AROUND),
         template: pod(farm, args, Part::Finishes),
         ..JobSpec::default()
     };
@@ -398,6 +401,8 @@ mod tests {
         let night = night(&farm());
         let cron = &night.cron.spec;
         assert_eq!(cron.concurrency_policy.as_deref(), Some("Forbid"));
+        let whole = cron.job_template.spec.as_ref().unwrap().active_deadline_seconds.unwrap();
+        assert!(whole > LONGEST, "it plans, and is there when the last shard is done");
         let (finisher, container) = pods(cron.job_template.spec.as_ref().unwrap());
         assert_eq!(finisher.automount_service_account_token, Some(true));
         let names = |container: &Container| {

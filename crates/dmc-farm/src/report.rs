@@ -63,7 +63,8 @@ impl<S: Serialize + DeserializeOwned> Report<S> {
 struct Version {}
 
 /// The images of all templates, if the reports are what the plan asked for: each shard with images
-/// reported once, all of them and no other. Images come in the order of their architectures.
+/// reported once, all of them and no other. A shard without images may report that, and need not.
+/// Images come in the order of their architectures.
 pub fn complete<S>(
     plan: &FarmPlan,
     digest: &Sha256,
@@ -73,9 +74,7 @@ pub fn complete<S>(
     for (number, images) in (0..).zip(&plan.shards) {
         let images: BTreeSet<_> =
             images.iter().map(|image| (image.template.clone(), image.arch)).collect();
-        if !images.is_empty() {
-            left.insert(number, images);
-        }
+        left.insert(number, images);
     }
     let mut all: BTreeMap<TemplateName, Vec<Built<S>>> = BTreeMap::new();
     for report in reports {
@@ -85,7 +84,9 @@ pub fn complete<S>(
             return Err(foreign(format!("it is of the plan sha256:{}", report.plan)));
         }
         let Some(mut planned) = left.remove(&shard) else {
-            return Err(foreign("the shard has no images, or was reported before".to_owned()));
+            return Err(foreign(
+                "the plan has no such shard, or it was reported before".to_owned(),
+            ));
         };
         for built in report.images {
             let (template, arch) = (built.template.clone(), built.arch);
@@ -98,6 +99,7 @@ pub fn complete<S>(
             return Err(foreign(format!("{template} on {arch} is missing")));
         }
     }
+    left.retain(|_, images| !images.is_empty());
     if !left.is_empty() {
         let shards = left.into_iter().map(|(shard, images)| (shard, images.into_iter().collect()));
         return Err(FarmError::Incomplete { shards: shards.collect() });
@@ -112,6 +114,7 @@ pub fn complete<S>(
 mod tests {
     use super::*;
     use crate::plan::PlannedImage;
+    use dmc_types::Arch::{Amd64, Arm64};
 
     const PLAN: Sha256 = Sha256::from_bytes([1; 32]);
 
@@ -157,6 +160,16 @@ mod tests {
     }
 
     #[test]
+    fn a_shard_without_images_may_say_so_and_need_not() {
+        let shards =
+            || [report(0, &[("static", Amd64), ("nginx", Arm64)]), report(1, &[("nginx", Amd64)])];
+        for empty in [None, Some(report(2, &[]))] {
+            let reports = shards().into_iter().chain(empty).collect();
+            assert_eq!(complete(&plan(), &PLAN, reports).unwrap().len(), 2);
+        }
+    }
+
+    #[test]
     fn a_set_that_is_not_what_was_planned_is_refused() {
         let zero = || report(0, &[("static", Arch::Amd64), ("nginx", Arch::Arm64)]);
         let one = || report(1, &[("nginx", Arch::Amd64)]);
@@ -165,8 +178,9 @@ mod tests {
             ("no report of shard 0, 1 (nginx on arm64, static on amd64, nginx on amd64)", vec![]),
             ("no report of shard 1 (nginx on amd64)", vec![zero()]),
             ("reported before", vec![zero(), one(), one()]),
-            ("no images", vec![zero(), one(), report(2, &[])]),
-            ("no images", vec![report(7, &[])]),
+            ("reported before", vec![zero(), one(), report(2, &[]), report(2, &[])]),
+            ("no such shard", vec![report(7, &[])]),
+            ("static on amd64 is not its image", vec![report(2, &[("static", Arch::Amd64)])]),
             ("static on amd64 is missing", vec![report(0, &[("nginx", Arch::Arm64)]), one()]),
             ("php on amd64 is not its image", vec![report(1, &[("php", Arch::Amd64)])]),
             ("it is of the plan sha256:0909", vec![zero(), other]),
@@ -180,14 +194,18 @@ mod tests {
     #[test]
     fn what_is_no_report_is_refused() {
         let text = String::from_utf8(report(1, &[("nginx", Arch::Amd64)]).to_json()).unwrap();
-        for (why, bad) in [
-            ("empty", String::new()),
-            ("another version", text.replace("\"version\": 1", "\"version\": 3")),
-            ("a name that is none", text.replace("nginx", "/")),
-            ("unknown keys", text.replace("took", "tock")),
-            ("too long", " ".repeat(LONGEST + 1)),
+        let newer = "has version 3 of the format; this dmc reads version 1";
+        for (wanted, hint, bad) in [
+            ("the report cannot be read", "plan again", String::new()),
+            (newer, "a newer dmc wrote it", text.replace("\"version\": 1", "\"version\": 3")),
+            ("version 0 of", "plan again", text.replace("\"version\": 1", "\"version\": 0")),
+            ("the report cannot be read", "plan again", text.replace("nginx", "/")),
+            ("the report cannot be read", "plan again", text.replace("took", "tock")),
+            ("the report has more than 16777216 bytes", "plan again", " ".repeat(LONGEST + 1)),
         ] {
-            assert!(Report::<String>::parse(bad.as_bytes()).is_err(), "{why}");
+            let refused = Report::<String>::parse(bad.as_bytes()).unwrap_err();
+            assert!(refused.to_string().contains(wanted), "{refused}");
+            assert!(refused.hint().contains(hint), "{refused}: {}", refused.hint());
         }
     }
 }

@@ -9,9 +9,10 @@ use crate::settings::{self, Environment};
 use dmc_archive::Progress;
 use dmc_build::farm_objects::{Farm, LONGEST, night, shards_job};
 use dmc_build::{
-    Activity, BuildError, Cluster, ClusterOptions, Delivered, Finished, KnownPlan, Plan, PlanRef,
-    Planned, Reach, Settings, Shard, ShardJob, Step, Workshop,
+    Activity, BuildError, Cluster, ClusterOptions, Delivered, FarmFailure, Finished, KnownPlan,
+    Plan, PlanRef, Planned, Reach, Settings, Shard, ShardJob, Step, Workshop,
 };
+use dmc_types::TemplateName;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -51,7 +52,13 @@ fn plan(args: &Args, mut settings: Settings, bars: &Bars) -> Result<(Planned, u8
     let shards = args.shards.unwrap_or(settings.conf.farm.shards);
     let workshop = open(settings, bars)?;
     let made = workshop.farm_plan(&templates, shards, args.tools);
-    let planned = crate::runtime()?.block_on(made).map_err(|error| failed(&error))?;
+    let planned = crate::runtime()?.block_on(made).map_err(|error| {
+        bars.clear();
+        if let BuildError::Farm(FarmFailure::NothingPlanned { failed }) = &error {
+            tell_failed(failed);
+        }
+        failed(&error)
+    })?;
     bars.clear();
     let report = Report::new(args, bars)?;
     report.result(&planned.reference.to_string(), &plan_value(&planned));
@@ -64,11 +71,15 @@ fn plan(args: &Args, mut settings: Settings, bars: &Bars) -> Result<(Planned, u8
         megabytes(cache.bytes),
         cache.there + cache.mounted,
     );
+    tell_failed(failed);
+    let code = if failed.is_empty() { 0 } else { FAILED };
+    Ok((planned, code))
+}
+
+fn tell_failed(failed: &[(TemplateName, BuildError)]) {
     for (template, error) in failed {
         tracing::error!("{template} is not planned: {}", command_error(error).render_plain());
     }
-    let code = if failed.is_empty() { 0 } else { FAILED };
-    Ok((planned, code))
 }
 
 /// One night of a cluster: a plan, a Job that builds its shards, and what comes last.
@@ -79,16 +90,21 @@ fn night_run(
     bars: &Bars,
 ) -> Result<u8, CommandError> {
     let farm = farm(args, &settings)?;
+    let limit = Duration::from_secs(u64::try_from(LONGEST).unwrap_or_default());
+    let options = ClusterOptions {
+        context: settings.conf.deploy.context.clone(),
+        namespace: Some(farm.namespace.clone()),
+        ..ClusterOptions::default()
+    };
+    // What keeps the night from its end is better known at its beginning.
+    let runtime = crate::runtime()?;
+    let cluster = runtime.block_on(Cluster::connect(&options));
+    let cluster = cluster.map_err(|error| command_error(&error.into()))?;
+    open(settings.clone(), bars)?.check_signer().map_err(|error| command_error(&error))?;
     let (planned, code) = plan(args, settings.clone(), bars)?;
     let reference = planned.reference.to_string();
     let job = shards_job(&farm, &reference);
-    let limit = Duration::from_secs(u64::try_from(LONGEST).unwrap_or_default());
-    let namespace = Some(farm.namespace.clone());
-    let options = ClusterOptions { namespace, ..ClusterOptions::default() };
-    let done = crate::runtime()?.block_on(async {
-        let cluster = Cluster::connect(&options).await?;
-        cluster.run_job(&job, limit, &|state| tracing::info!("{state}")).await
-    });
+    let done = runtime.block_on(cluster.run_job(&job, limit, &|state| tracing::info!("{state}")));
     done.map_err(|error| command_error(&error.into()))?;
     let named = Args { plan: Some(reference), ..args.clone() };
     finish(&named, settings, env, bars).map(|finished| code.max(finished))
@@ -115,8 +131,7 @@ fn planned(
         CommandError::usage("no plan is named").hint("name it as `dmc farm plan` does: --plan REF")
     })?;
     let failed = |error: &BuildError| command_error(error);
-    let reference: PlanRef =
-        text.parse().map_err(|error: dmc_build::FarmFailure| failed(&error.into()))?;
+    let reference: PlanRef = text.parse().map_err(|error: FarmFailure| failed(&error.into()))?;
     let workshop = open(settings, bars)?;
     let known = crate::runtime()?.block_on(workshop.known_plan(&reference));
     let known = known.map_err(|error| failed(&error))?;
@@ -219,7 +234,7 @@ fn manifests(args: &Args, settings: &Settings, bars: &Bars) -> Result<u8, Comman
     let mut objects = night(&farm).objects();
     if let Some(plan) = &args.plan {
         let reference: PlanRef =
-            plan.parse().map_err(|error: dmc_build::FarmFailure| command_error(&error.into()))?;
+            plan.parse().map_err(|error: FarmFailure| command_error(&error.into()))?;
         objects.extend(serde_json::to_value(shards_job(&farm, &reference.to_string())));
     }
     let report = Report::new(args, bars)?;

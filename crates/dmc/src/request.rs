@@ -56,7 +56,7 @@ impl FarmVerb {
             ["manifests"] => Ok(Self::Manifests),
             ["night"] => Ok(Self::Night),
             _ => Err(CommandError::usage("farm asks for what is to be done")
-                .hint("dmc farm plan -g base; dmc farm finish --plan REF; dmc farm manifests")),
+                .hint("dmc farm plan -g base; dmc farm finish --plan REF; dmc farm manifests; dmc farm night")),
         }
     }
 }

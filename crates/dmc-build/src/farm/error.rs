@@ -1,5 +1,6 @@
 //! Why machines do not come together.
 
+use crate::error::BuildError;
 use dmc_farm::FarmError;
 use dmc_types::{Arch, NameError, Sha256, TemplateName};
 use std::io;
@@ -32,7 +33,10 @@ pub enum FarmFailure {
     NoShard,
     /// None of the templates could be planned.
     #[error("no template can be planned")]
-    NothingPlanned,
+    NothingPlanned {
+        /// Why each could not.
+        failed: Vec<(TemplateName, BuildError)>,
+    },
     /// A newer plan has taken the place of this one.
     #[error("a newer plan has taken the place of {reference}")]
     Replaced {
@@ -92,7 +96,7 @@ impl FarmFailure {
             }
             Self::BrokenPlan { .. } => "plan again: dmc farm plan".to_owned(),
             Self::NoShard => "name them: --plan REF@sha256:… --shard 0/4".to_owned(),
-            Self::NothingPlanned => "see above why each could not".to_owned(),
+            Self::NothingPlanned { .. } => "see above why each could not".to_owned(),
             Self::Replaced { .. } => {
                 "build the shards of the newer one; farms that work side by side need namespaces \
                  of their own (-H HOST/NAMESPACE)"

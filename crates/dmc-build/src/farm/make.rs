@@ -3,6 +3,7 @@
 use super::{DEB, INDEX, LOCK, NEWEST, PLAN, PlanRef, REPOSITORY};
 use crate::error::BuildError;
 use crate::farm::FarmFailure;
+use crate::promote;
 use crate::push::{Blobs, PushError};
 use crate::settings::Settings;
 use crate::workshop::Workshop;
@@ -52,7 +53,11 @@ impl Workshop {
         let repository = farm_repository(&self.settings)?;
         let (mut images, mut failed) = (Vec::new(), Vec::new());
         for template in templates {
-            match self.lock_images(template).await {
+            let locked = match promote::check_private(self, template, false) {
+                Ok(()) => self.lock_images(template).await,
+                Err(refused) => Err(refused),
+            };
+            match locked {
                 Ok(locked) => images.push(locked),
                 Err(error) => failed.push((template.clone(), error)),
             }
@@ -60,7 +65,8 @@ impl Workshop {
         if images.is_empty() {
             // Where there is one, its own message is the best.
             let first = (failed.len() == 1).then(|| failed.pop()).flatten();
-            return Err(first.map_or(FarmFailure::NothingPlanned.into(), |(_, error)| error));
+            let all = FarmFailure::NothingPlanned { failed };
+            return Err(first.map_or(all.into(), |(_, error)| error));
         }
         let lock = self.lock_of(&images).await?;
         let costs = self.last_costs(&repository).await?;

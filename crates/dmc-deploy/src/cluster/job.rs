@@ -5,41 +5,99 @@ use crate::error::DeployError;
 use k8s_openapi::api::batch::v1::{Job, JobStatus};
 use kube::api::{Api, Patch, PatchParams};
 use std::time::{Duration, Instant};
+use tokio::time::sleep;
 
 impl Cluster {
     /// Applies a Job and waits until it is done; `told` hears how far it is. A Job that is there
-    /// already is waited for as it is.
+    /// already is waited for as it is. One that has failed stays there to be looked at, and its
+    /// name with a number is the next one's.
     pub async fn run_job(
         &self,
         job: &Job,
         limit: Duration,
         told: &dyn Fn(&str),
     ) -> Result<(), DeployError> {
-        let name = job.metadata.name.clone().unwrap_or_default();
-        let api: Api<Job> = Api::namespaced(self.client.clone(), &self.namespace);
+        let mut job = job.clone();
+        let first = job.metadata.name.clone().unwrap_or_default();
+        let (mut name, mut number) = (first.clone(), 1);
+        let found = loop {
+            let found = self.job(&name).await?;
+            let status = found.as_ref().and_then(|found| found.status.as_ref());
+            if status.and_then(failure).is_none() {
+                break found;
+            }
+            number += 1;
+            name = format!("{first}-{number}");
+        };
+        match found {
+            Some(_) => told(&format!("Job {name} is there already")),
+            None => {
+                job.metadata.name = Some(name.clone());
+                self.apply_job(&name, &job).await?;
+                told(&format!("Job {name} is started"));
+            }
+        }
+        self.wait_for_job(&name, limit, told).await
+    }
+
+    fn jobs(&self) -> Api<Job> {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    async fn job(&self, name: &str) -> Result<Option<Job>, DeployError> {
+        let api = self.jobs();
+        let found = self.patiently(async || api.get_opt(name).await).await;
+        found.map_err(|error| self.job_failed(&format!("read Job {name}"), error))
+    }
+
+    async fn apply_job(&self, name: &str, job: &Job) -> Result<(), DeployError> {
         let params = PatchParams::apply(crate::MANAGER).validation_strict();
-        let applied = api.patch(&name, &params, &Patch::Apply(job)).await;
-        applied.map_err(|error| self.failed(&format!("apply Job {name}"), error))?;
+        let (api, patch) = (self.jobs(), Patch::Apply(job));
+        let applied = self.patiently(async || api.patch(name, &params, &patch).await).await;
+        applied.map_err(|error| self.job_failed(&format!("apply Job {name}"), error))?;
+        Ok(())
+    }
+
+    async fn wait_for_job(
+        &self,
+        name: &str,
+        limit: Duration,
+        told: &dyn Fn(&str),
+    ) -> Result<(), DeployError> {
+        let failed = |why: String| {
+            let (job, namespace) = (name.to_owned(), self.namespace.clone());
+            DeployError::JobFailed { job, namespace, why }
+        };
         let (begun, mut last) = (Instant::now(), String::new());
         loop {
-            let found = api.get(&name).await;
-            let found = found.map_err(|error| self.failed(&format!("read Job {name}"), error))?;
+            let Some(found) = self.job(name).await? else {
+                return Err(failed("somebody has deleted it".to_owned()));
+            };
             let status = found.status.unwrap_or_default();
             if holds(&status, "Complete") {
                 return Ok(());
             }
             if let Some(why) = failure(&status) {
-                return Err(DeployError::JobFailed { job: name, why });
-            }
-            if begun.elapsed() > limit {
-                return Err(DeployError::JobFailed { job: name, why: "it takes too long".into() });
+                return Err(failed(why));
             }
             let state = state(&status);
+            if begun.elapsed() >= limit {
+                return Err(failed(format!("it is not done after {} s: {state}", limit.as_secs())));
+            }
             if state != last {
                 told(&state);
                 last = state;
             }
-            tokio::time::sleep(self.pace).await;
+            sleep(self.pace).await;
+        }
+    }
+
+    fn job_failed(&self, doing: &str, error: kube::Error) -> DeployError {
+        match self.failed(doing, error) {
+            DeployError::Refused { doing, namespace, status } => {
+                DeployError::JobRefused { doing, namespace, status }
+            }
+            other => other,
         }
     }
 }
@@ -53,7 +111,8 @@ fn holds(status: &JobStatus, kind: &str) -> bool {
 fn failure(status: &JobStatus) -> Option<String> {
     let mut conditions = status.conditions.iter().flatten();
     let failed = conditions.find(|one| one.type_ == "Failed" && one.status == "True")?;
-    let why = failed.message.clone().or_else(|| failed.reason.clone()).unwrap_or_default();
+    let message = failed.message.clone().filter(|message| !message.is_empty());
+    let why = message.or_else(|| failed.reason.clone()).unwrap_or_default();
     let indices = status.failed_indexes.as_deref().filter(|indices| !indices.is_empty());
     Some(match indices {
         Some(indices) => format!("{why}; these indices failed: {indices}"),
@@ -73,33 +132,155 @@ fn state(status: &JobStatus) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::Scene;
     use super::*;
-    use k8s_openapi::api::batch::v1::JobCondition;
+    use dmc_testkit::FakeCluster;
+    use serde_json::{Value, json};
+    use std::cell::RefCell;
 
-    fn status(kind: &str, message: &str) -> JobStatus {
-        let condition = JobCondition {
-            type_: kind.to_owned(),
-            status: "True".to_owned(),
-            message: Some(message.to_owned()),
-            ..JobCondition::default()
+    const JOBS: &str = "/apis/batch/v1/namespaces/web/jobs";
+    const LONG: Duration = Duration::from_mins(1);
+
+    fn job(image: &str) -> Job {
+        let container = json!({ "name": "dmc", "image": image });
+        let job = json!({
+            "apiVersion": "batch/v1", "kind": "Job",
+            "metadata": { "name": "night", "namespace": "web" },
+            "spec": {
+                "completionMode": "Indexed", "completions": 3, "parallelism": 3,
+                "template": { "spec": { "restartPolicy": "Never", "containers": [container] } },
+            },
+        });
+        serde_json::from_value(job).unwrap()
+    }
+
+    fn ended(kind: &str, reason: &str, message: &str) -> Value {
+        let condition =
+            json!({ "type": kind, "status": "True", "reason": reason, "message": message });
+        json!({ "conditions": [condition], "completedIndexes": "0,2" })
+    }
+
+    /// Runs the Job; whenever something is told, the cluster comes to the next of these states.
+    async fn run(
+        scene: &Scene,
+        states: &[Value],
+        limit: Duration,
+    ) -> (Vec<String>, Result<(), DeployError>) {
+        let (told, left) = (RefCell::new(Vec::new()), RefCell::new(states.iter()));
+        let tell = |text: &str| {
+            told.borrow_mut().push(text.to_owned());
+            let path = scene.fake.paths().pop().unwrap();
+            match left.borrow_mut().next() {
+                Some(Value::Null) => scene.fake.remove(&path),
+                Some(state) => scene.fake.set_status(&path, state),
+                None => {}
+            }
         };
-        JobStatus {
-            conditions: Some(vec![condition]),
-            completed_indexes: Some("0,2-3".to_owned()),
-            failed_indexes: Some("1".to_owned()),
-            ..JobStatus::default()
+        let done = scene.cluster().await.run_job(&job("registry.example/dmc"), limit, &tell).await;
+        (told.into_inner(), done)
+    }
+
+    #[tokio::test]
+    async fn a_job_is_applied_once_and_waited_for() {
+        let scene = Scene::new();
+        let states = [
+            json!({ "active": 3 }),
+            json!({ "completedIndexes": "0,2", "failedIndexes": "" }),
+            json!({ "completedIndexes": "0,2", "failedIndexes": "1" }),
+            ended("Complete", "", ""),
+        ];
+        let (told, done) = run(&scene, &states, LONG).await;
+        done.unwrap();
+        let steps = [
+            "Job night is started",
+            "no shard is done",
+            "done are shards 0,2",
+            "done are shards 0,2; failed are 1",
+        ];
+        assert_eq!(told, steps);
+        let (told, done) = run(&scene, &[], LONG).await;
+        done.unwrap();
+        assert_eq!(told, ["Job night is there already"]);
+        let patches: Vec<String> =
+            scene.fake.asked().into_iter().filter(|asked| asked.starts_with("PATCH")).collect();
+        let query = "fieldManager=dmc&fieldValidation=Strict";
+        assert_eq!(patches, [format!("PATCH {JOBS}/night?{query}")]);
+    }
+
+    #[tokio::test]
+    async fn a_job_that_does_not_come_to_its_end_is_told_in_the_clusters_words() {
+        let failed = |reason: &str, message: &str| ended("Failed", reason, message);
+        let mut index = failed("FailedIndexes", "Job has failed indexes");
+        index["failedIndexes"] = "1".into();
+        let late = "Job was active longer than specified deadline";
+        for (summary, state, limit, wanted) in [
+            ("a pod", index, LONG, "Job has failed indexes; these indices failed: 1"),
+            ("too late", failed("DeadlineExceeded", late), LONG, late),
+            ("a reason alone", ended("Failed", "PodFailurePolicy", ""), LONG, "PodFailurePolicy"),
+            ("deleted", Value::Null, LONG, "somebody has deleted it"),
+            (
+                "endless",
+                json!({ "completedIndexes": "0" }),
+                Duration::ZERO,
+                "it is not done after 0 s: done are shards 0",
+            ),
+        ] {
+            let scene = Scene::new();
+            let (_, done) = run(&scene, &[state], limit).await;
+            let error = done.unwrap_err();
+            assert_eq!(error.to_string(), format!("Job night failed: {wanted}"), "{summary}");
+            let hint = error.hint().unwrap();
+            assert!(hint.ends_with("kubectl logs -n web -l job-name=night --prefix"), "{hint}");
         }
     }
 
-    #[test]
-    fn a_jobs_end_is_told_with_the_indices_that_failed() {
-        assert!(holds(&status("Complete", ""), "Complete"));
-        assert_eq!(failure(&status("Complete", "")), None);
-        assert_eq!(
-            failure(&status("Failed", "too many failed indexes")).unwrap(),
-            "too many failed indexes; these indices failed: 1"
-        );
-        assert_eq!(state(&status("Suspended", "")), "done are shards 0,2-3; failed are 1");
-        assert_eq!(state(&JobStatus::default()), "no shard is done");
+    #[tokio::test]
+    async fn a_job_that_has_failed_leaves_its_place_to_another() {
+        let scene = Scene::new();
+        let failed = ended("Failed", "BackoffLimitExceeded", "no");
+        for (number, name) in ["night", "night-2", "night-3"].into_iter().enumerate() {
+            let (told, done) = run(&scene, std::slice::from_ref(&failed), LONG).await;
+            assert!(done.is_err());
+            assert_eq!(told[0], format!("Job {name} is started"));
+            assert_eq!(scene.fake.paths().len(), number + 1, "the old ones can be looked at");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_cluster_says_to_a_job_is_told_with_what_to_do() {
+        let refuse = |method: &'static str, code, reason: &'static str| {
+            move |fake: &FakeCluster| fake.refuse(method, "/jobs/", 1, code, reason, "no")
+        };
+        let rows: [(&str, Box<dyn Fn(&FakeCluster)>, &str, &str); 7] = [
+            ("may not look", Box::new(refuse("GET", 403, "Forbidden")), "read Job night", "a Role"),
+            ("may not", Box::new(refuse("PATCH", 403, "Forbidden")), "apply Job night", "get and"),
+            ("taken", Box::new(refuse("PATCH", 409, "Conflict")), "409 Conflict: no", "forces"),
+            ("invalid", Box::new(refuse("PATCH", 422, "Invalid")), "422 Invalid: no", "[farm]"),
+            ("nowhere", Box::new(refuse("PATCH", 404, "NotFound")), "404", "namespace web"),
+            ("broken", Box::new(refuse("PATCH", 500, "Internal")), "500 Internal", "later"),
+            (
+                "silent",
+                Box::new(|fake: &FakeCluster| fake.ignore("GET", "/jobs/")),
+                "cannot read Job night in the cluster at https://",
+                "",
+            ),
+        ];
+        for (summary, prepare, wanted, hint) in rows {
+            let scene = Scene::new();
+            prepare(&scene.fake);
+            let (_, done) = run(&scene, &[], LONG).await;
+            let error = done.unwrap_err();
+            assert!(error.to_string().contains(wanted), "{summary}: {error}");
+            let told = error.hint().unwrap_or_default();
+            assert!(told.contains(hint) && !told.contains("[deploy]"), "{summary}: {told}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_cluster_that_is_busy_for_a_while_does_not_end_the_waiting() {
+        let scene = Scene::new();
+        scene.fake.refuse("PATCH", "/jobs/", 2, 429, "TooManyRequests", "later");
+        scene.fake.refuse("GET", "/jobs/", 3, 503, "ServiceUnavailable", "etcd is away");
+        run(&scene, &[ended("Complete", "", "")], LONG).await.1.unwrap();
     }
 }

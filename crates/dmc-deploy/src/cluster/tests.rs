@@ -15,13 +15,13 @@ const IN_WEB: &str = "/api/v1/namespaces/web";
 const APPS: &str = "/apis/apps/v1/namespaces/web";
 
 /// A cluster, and a way to it in which nothing takes long.
-struct Scene {
-    fake: FakeCluster,
+pub(super) struct Scene {
+    pub(super) fake: FakeCluster,
     kubeconfig: NamedTempFile,
 }
 
 impl Scene {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let fake = FakeCluster::start(&["web"]);
         let mut kubeconfig = NamedTempFile::new().unwrap();
         kubeconfig.write_all(fake.kubeconfig("web").as_bytes()).unwrap();
@@ -37,7 +37,7 @@ impl Scene {
         }
     }
 
-    async fn cluster(&self) -> Cluster {
+    pub(super) async fn cluster(&self) -> Cluster {
         Cluster::connect(&self.options()).await.unwrap()
     }
 }

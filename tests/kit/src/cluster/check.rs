@@ -2,19 +2,21 @@
 
 use super::http::Answer;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
+use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Service};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// The kinds that there are: as paths have them, version, kind.
-const KINDS: [(&str, &str, &str); 6] = [
+const KINDS: [(&str, &str, &str); 7] = [
     ("configmaps", "v1", "ConfigMap"),
     ("persistentvolumeclaims", "v1", "PersistentVolumeClaim"),
     ("pods", "v1", "Pod"),
     ("services", "v1", "Service"),
     ("deployments", "apps/v1", "Deployment"),
     ("statefulsets", "apps/v1", "StatefulSet"),
+    ("jobs", "batch/v1", "Job"),
 ];
 
 /// What follows the namespace: the kind's plural, and the name of one object.
@@ -75,6 +77,7 @@ pub(super) fn object(path: &str, object: &Value) -> Result<(), Answer> {
         "Service" => known_fields::<Service>(object),
         "Deployment" => known_fields::<Deployment>(object),
         "StatefulSet" => known_fields::<StatefulSet>(object),
+        "Job" => known_fields::<Job>(object),
         _ => Ok(()),
     };
     known.map_err(|why| bad(&format!("strict decoding error: {why}")))?;
@@ -83,6 +86,7 @@ pub(super) fn object(path: &str, object: &Value) -> Result<(), Answer> {
     match kind {
         "Deployment" | "StatefulSet" => workload(&object["spec"], &mut causes),
         "Service" => service(&object["spec"], &mut causes),
+        "Job" => job(object, &mut causes),
         _ => {}
     }
     invalid(path, &causes)
@@ -159,9 +163,15 @@ fn workload(spec: &Value, causes: &mut Causes) {
         let text = "Invalid value: `selector` does not match template `labels`";
         causes.push(cause("spec.template.metadata.labels", text));
     }
-    let pod = &spec["template"]["spec"];
-    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let claims = list(&spec["volumeClaimTemplates"]);
+    pod(&spec["template"]["spec"], &claims, causes);
+}
+
+fn list(value: &Value) -> Vec<Value> {
+    value.as_array().cloned().unwrap_or_default()
+}
+
+fn pod(pod: &Value, claims: &[Value], causes: &mut Causes) {
     let claims = claims.iter().map(|claim| &claim["metadata"]["name"]);
     let volumes = list(&pod["volumes"]);
     let volumes: Vec<&Value> = volumes.iter().map(|it| &it["name"]).chain(claims).collect();
@@ -182,6 +192,40 @@ fn workload(spec: &Value, causes: &mut Causes) {
     }
 }
 
+/// Each pod of an Indexed Job has the Job's name with its index as the name of its host.
+fn job(object: &Value, causes: &mut Causes) {
+    let spec = &object["spec"];
+    let indexed = spec["completionMode"] == "Indexed";
+    let last = (spec["completions"].as_i64().unwrap_or(1) - 1).to_string();
+    let name = object["metadata"]["name"].as_str().map_or(0, str::len);
+    if indexed && name + 1 + last.len() > 63 {
+        let text = "Invalid value: will not able to create pod with invalid DNS label";
+        causes.push(cause("metadata.name", text));
+    }
+    if indexed && spec["completions"].is_null() {
+        let text = "Required value: when completion mode is Indexed";
+        causes.push(cause("spec.completions", text));
+    }
+    if !indexed && !spec["backoffLimitPerIndex"].is_null() {
+        let text = "Invalid value: requires indexed completion mode";
+        causes.push(cause("spec.backoffLimitPerIndex", text));
+    }
+    if spec["backoffLimitPerIndex"].is_null() && !spec["maxFailedIndexes"].is_null() {
+        let text = "Required value: when maxFailedIndexes is specified";
+        causes.push(cause("spec.backoffLimitPerIndex", text));
+    }
+    if spec["maxFailedIndexes"].as_i64() > spec["completions"].as_i64() {
+        let text = "Invalid value: must be less than or equal to completions";
+        causes.push(cause("spec.maxFailedIndexes", text));
+    }
+    let template = &spec["template"]["spec"];
+    if !["Never", "OnFailure"].iter().any(|policy| template["restartPolicy"] == *policy) {
+        let text = "Required value: valid values: \"OnFailure\", \"Never\"";
+        causes.push(cause("spec.template.spec.restartPolicy", text));
+    }
+    pod(template, &[], causes);
+}
+
 fn service(spec: &Value, causes: &mut Causes) {
     let ports = spec["ports"].as_array().map_or(0, Vec::len);
     if ports == 0 && spec["clusterIP"] != "None" {
@@ -195,6 +239,7 @@ pub(super) fn unchangeable(path: &str, before: &Value, after: &Value) -> Result<
         "Deployment" => &["selector"],
         "StatefulSet" => &["selector", "serviceName", "volumeClaimTemplates"],
         "Service" => &["clusterIP"],
+        "Job" => &["completions", "completionMode", "backoffLimitPerIndex", "template"],
         _ => &[],
     };
     let changed = fixed.iter().filter(|field| before["spec"][*field] != after["spec"][*field]);

@@ -3,8 +3,9 @@
 //! It answers over TLS to one bearer token; validates objects strictly (unknown fields, wrong
 //! types, what the API's rules say); takes server-side apply alone, with
 //! `application/apply-patch+yaml` and a field manager, and keeps `managedFields`, so that conflicts
-//! are real ones; deletes by UID. Rollouts come one step further at each look. It refuses on
-//! demand, in the words that a cluster would use, or says nothing at all.
+//! are real ones; deletes by UID. Rollouts come one step further at each look; how Jobs come on is
+//! said by the test, which runs what their pods would run. It refuses on demand, in the words that
+//! a cluster would use, or says nothing at all.
 
 mod check;
 mod fields;
@@ -56,6 +57,7 @@ struct Kept {
     version: u64,
     generation: u64,
     looks: u32,
+    status: Value,
 }
 
 impl FakeCluster {
@@ -137,6 +139,14 @@ impl FakeCluster {
     /// Puts an object there as another manager applies it; its path is the API's.
     pub fn put(&self, path: &str, manager: &str, object: &Value) {
         self.state.shared().apply(path, manager, true, object).expect("a good object");
+    }
+
+    /// Says how an object is that is there, as the cluster's own controllers do.
+    pub fn set_status(&self, path: &str, status: &Value) {
+        let mut shared = self.state.shared();
+        let kept = shared.objects.get_mut(path).expect("an object that is there");
+        kept.status = status.clone();
+        kept.version += 1;
     }
 
     /// Removes an object without a word.
@@ -281,7 +291,8 @@ impl Shared {
         self.count += 1;
         let count = self.count;
         let Some(before) = before else {
-            let kept = Kept { fields, uid: count, version: count, generation: 1, looks: 0 };
+            let (status, uid, version) = (json!({}), count, count);
+            let kept = Kept { fields, uid, version, generation: 1, looks: 0, status };
             self.objects.insert(path.to_owned(), kept);
             return Ok(201);
         };
@@ -329,13 +340,16 @@ impl Kept {
         metadata["generation"] = self.generation.into();
         metadata["managedFields"] = self.fields.managed();
         if path.contains("/deployments/") || path.contains("/statefulsets/") {
-            value["status"] = self.status(&value, stuck);
+            value["status"] = self.rollout(&value, stuck);
+        }
+        if path.contains("/jobs/") {
+            value["status"] = self.status.clone();
         }
         value
     }
 
     /// The first look finds nothing new, the second new containers, the third that they are well.
-    fn status(&self, value: &Value, stuck: bool) -> Value {
+    fn rollout(&self, value: &Value, stuck: bool) -> Value {
         let wanted = value["spec"]["replicas"].as_u64().unwrap_or(1);
         let looks = if stuck { self.looks.min(2) } else { self.looks };
         let well = if looks > 2 { wanted } else { 0 };
