@@ -256,6 +256,21 @@ fn farm(args: &Args, settings: &Settings) -> Result<Farm, CommandError> {
         CommandError::usage("it is not said which configuration the pods have")
             .hint("name its file by --conf; it holds `host`, [farm] and [signing]")
     })?;
+    Ok(Farm {
+        name: conf.name.clone(),
+        namespace: conf.namespace.clone(),
+        image,
+        shards: args.shards.unwrap_or(conf.shards),
+        schedule: conf.schedule.clone(),
+        flags: flags(args, settings),
+        conf: Some(read(conf_file)?),
+        credentials: conf.credentials.clone(),
+        key: conf.key.clone(),
+    })
+}
+
+/// What goes on to `dmc farm plan`.
+fn flags(args: &Args, settings: &Settings) -> Vec<String> {
     let mut flags = Vec::new();
     let mut flag = |name: &str, value: &str| {
         if !value.is_empty() {
@@ -267,20 +282,14 @@ fn farm(args: &Args, settings: &Settings) -> Result<Farm, CommandError> {
     flag("-A", &args.archs.join(","));
     flag("-D", args.dist.as_deref().unwrap_or_default());
     flag("-H", settings.conf.host.as_deref().unwrap_or_default());
-    if flags.is_empty() {
-        flags.extend(["-g", "core,base,app"].map(str::to_owned));
+    flag("--compression", args.compression.as_deref().unwrap_or_default());
+    if args.templates.is_empty() && args.groups.is_empty() {
+        flag("-g", "core,base,app");
     }
-    Ok(Farm {
-        name: conf.name.clone(),
-        namespace: conf.namespace.clone(),
-        image,
-        shards: args.shards.unwrap_or(conf.shards),
-        schedule: conf.schedule.clone(),
-        flags,
-        conf: Some(read(conf_file)?),
-        credentials: conf.credentials.clone(),
-        key: conf.key.clone(),
-    })
+    let switches = [("-T", args.tools), ("--small", args.small), ("--allow-skew", args.allow_skew)];
+    let switches = switches.into_iter().filter(|(_, set)| *set);
+    flags.extend(switches.map(|(name, _)| name.to_owned()));
+    flags
 }
 
 fn read(path: &camino::Utf8Path) -> Result<String, CommandError> {

@@ -16,6 +16,7 @@
 
 mod copyright;
 mod elf;
+mod farm;
 mod package;
 mod pdiff;
 mod release;
@@ -27,6 +28,7 @@ mod tracker;
 
 pub use copyright::copyright;
 pub use elf::{dlopen, elf};
+pub use farm::farm;
 pub use package::{ar, deb, tar};
 pub use pdiff::pdiff;
 pub use release::release;
@@ -48,7 +50,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 17] = [
+pub const TARGETS: [Target; 18] = [
     Target { name: "deb822", run: deb822, seeds: text::deb822_seeds },
     Target { name: "release", run: release, seeds: release::seeds },
     Target { name: "relations", run: relations, seeds: text::relations_seeds },
@@ -65,5 +67,6 @@ pub const TARGETS: [Target; 17] = [
     Target { name: "scripts", run: scripts, seeds: scripts::seeds },
     Target { name: "tracker", run: tracker, seeds: tracker::seeds },
     Target { name: "copyright", run: copyright, seeds: copyright::seeds },
+    Target { name: "farm", run: farm, seeds: farm::seeds },
     Target { name: "signed", run: signed, seeds: signed::seeds },
 ];

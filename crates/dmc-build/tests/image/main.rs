@@ -14,6 +14,7 @@ mod care;
 mod damage;
 mod edges;
 mod extensions;
+mod farm;
 mod forms;
 mod golden;
 mod layer;

@@ -348,7 +348,13 @@ pub(crate) fn act_within(
     do_tasks(reach, settings, &plan, &tasks)
 }
 
-fn do_tasks(reach: Reach, settings: Settings, plan: &Plan, tasks: &[(usize, Step)]) -> Run {
+/// Does tasks of a plan, and looks at what is left.
+pub(crate) fn do_tasks(
+    reach: Reach,
+    settings: Settings,
+    plan: &Plan,
+    tasks: &[(usize, Step)],
+) -> Run {
     let (store, out) = (settings.store.clone(), settings.out.clone());
     let watch = Witness::default();
     match Workshop::open(settings, reach, &quiet()) {

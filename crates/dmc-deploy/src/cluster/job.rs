@@ -7,6 +7,9 @@ use kube::api::{Api, Patch, PatchParams};
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
+/// How often in a row a cluster may not answer: a Job goes on while an API server is replaced.
+const AWAY: u32 = 60;
+
 impl Cluster {
     /// Applies a Job and waits until it is done; `told` hears how far it is. A Job that is there
     /// already is waited for as it is. One that has failed stays there to be looked at, and its
@@ -68,11 +71,21 @@ impl Cluster {
             let (job, namespace) = (name.to_owned(), self.namespace.clone());
             DeployError::JobFailed { job, namespace, why }
         };
-        let (begun, mut last) = (Instant::now(), String::new());
+        let (begun, mut last, mut missed) = (Instant::now(), String::new(), 0);
         loop {
-            let Some(found) = self.job(name).await? else {
-                return Err(failed("somebody has deleted it".to_owned()));
+            let found = match self.job(name).await {
+                Ok(Some(found)) => found,
+                Ok(None) => return Err(failed("somebody has deleted it".to_owned())),
+                Err(DeployError::Unreachable { .. })
+                    if missed < AWAY && begun.elapsed() < limit =>
+                {
+                    missed += 1;
+                    sleep(self.pace).await;
+                    continue;
+                }
+                Err(error) => return Err(error),
             };
+            missed = 0;
             let status = found.status.unwrap_or_default();
             if holds(&status, "Complete") {
                 return Ok(());
@@ -260,7 +273,7 @@ mod tests {
             ("broken", Box::new(refuse("PATCH", 500, "Internal")), "500 Internal", "later"),
             (
                 "silent",
-                Box::new(|fake: &FakeCluster| fake.ignore("GET", "/jobs/")),
+                Box::new(|fake: &FakeCluster| fake.ignore("GET", "/jobs/", usize::MAX)),
                 "cannot read Job night in the cluster at https://",
                 "",
             ),
@@ -277,10 +290,54 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_job_that_breaks_the_apis_rules_is_refused_in_its_words() {
+        let scene = Scene::new();
+        let long = "n".repeat(62);
+        for (field, value, wanted) in [
+            ("/metadata/name", json!(long), "metadata.name: Invalid value"),
+            ("/spec/completions", Value::Null, "spec.completions: Required value"),
+            ("/spec/completionMode", Value::Null, "requires indexed completion mode"),
+            ("/spec/maxFailedIndexes", json!(4), "less than or equal to completions"),
+            ("/spec/backoffLimitPerIndex", Value::Null, "spec.backoffLimitPerIndex: Required"),
+            ("/spec/template/spec/restartPolicy", Value::Null, "valid values: \"OnFailure\""),
+            ("/spec/template/spec/containers", json!([]), "containers: Required value"),
+        ] {
+            let mut bad = serde_json::to_value(job("registry.example/dmc")).unwrap();
+            bad["spec"]["backoffLimitPerIndex"] = 2.into();
+            bad["spec"]["maxFailedIndexes"] = 3.into();
+            *bad.pointer_mut(field).unwrap() = value;
+            let bad: Job = serde_json::from_value(bad).unwrap();
+            let done = scene.cluster().await.run_job(&bad, LONG, &|_| ()).await;
+            let error = done.unwrap_err();
+            assert!(error.to_string().contains("422 Invalid: "), "{field}: {error}");
+            assert!(error.to_string().contains(wanted), "{field}: {error}");
+            assert!(scene.fake.paths().is_empty());
+        }
+    }
+
+    #[tokio::test]
     async fn a_cluster_that_is_busy_for_a_while_does_not_end_the_waiting() {
         let scene = Scene::new();
         scene.fake.refuse("PATCH", "/jobs/", 2, 429, "TooManyRequests", "later");
         scene.fake.refuse("GET", "/jobs/", 3, 503, "ServiceUnavailable", "etcd is away");
         run(&scene, &[ended("Complete", "", "")], LONG).await.1.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_cluster_that_is_away_for_a_while_does_not_end_the_waiting_and_a_lost_one_does() {
+        let scene = Scene::new();
+        let (cluster, job) = (scene.cluster().await, job("registry.example/dmc"));
+        let silent = |_: &str| {
+            scene.fake.ignore("GET", "/jobs/", 1);
+            scene.fake.set_status(&format!("{JOBS}/night"), &ended("Complete", "", ""));
+        };
+        cluster.run_job(&job, LONG, &silent).await.unwrap();
+
+        let scene = Scene::new();
+        let cluster = scene.cluster().await;
+        let fake = RefCell::new(Some(scene.fake));
+        let error = cluster.run_job(&job, LONG, &|_| drop(fake.take())).await.unwrap_err();
+        assert!(matches!(error, DeployError::Unreachable { .. }), "{error}");
+        assert!(error.hint().is_some());
     }
 }

@@ -285,7 +285,7 @@ async fn a_cluster_that_cannot_be_asked_is_named_with_the_reason() {
     let stranger = ClusterOptions { context: Some("stranger".to_owned()), ..scene.options() };
     let error = deploy(&Cluster::connect(&stranger).await.unwrap(), &app).await.unwrap_err();
     assert!(error.to_string().contains("401 Unauthorized"), "{error}");
-    scene.fake.ignore("GET", "/configmaps/");
+    scene.fake.ignore("GET", "/configmaps/", usize::MAX);
     let error = deploy(&scene.cluster().await, &app).await.unwrap_err();
     assert!(matches!(&error, DeployError::Unreachable { .. }), "{error}");
     let nobody = ClusterOptions { context: Some("nobody".to_owned()), ..scene.options() };

@@ -14,6 +14,7 @@ mod building;
 mod care;
 mod deploying;
 mod diff;
+mod farming;
 mod interrupted;
 mod listing;
 mod locking;

@@ -126,9 +126,9 @@ impl FakeCluster {
         ));
     }
 
-    /// Lets requests of a method, whose path contains `part`, have no answer.
-    pub fn ignore(&self, method: &str, part: &str) {
-        self.state.shared().refusals.push((method.to_owned(), part.to_owned(), usize::MAX, None));
+    /// Lets the next `times` requests of a method, whose path contains `part`, have no answer.
+    pub fn ignore(&self, method: &str, part: &str, times: usize) {
+        self.state.shared().refusals.push((method.to_owned(), part.to_owned(), times, None));
     }
 
     /// Lets rollouts come to nothing from now on.
