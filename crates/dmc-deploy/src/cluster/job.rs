@@ -32,13 +32,12 @@ impl Cluster {
             number += 1;
             name = format!("{first}-{number}");
         };
-        match found {
-            Some(_) => told(&format!("Job {name} is there already")),
-            None => {
-                job.metadata.name = Some(name.clone());
-                self.apply_job(&name, &job).await?;
-                told(&format!("Job {name} is started"));
-            }
+        if found.is_some() {
+            told(&format!("Job {name} is there already"));
+        } else {
+            job.metadata.name = Some(name.clone());
+            self.apply_job(&name, &job).await?;
+            told(&format!("Job {name} is started"));
         }
         self.wait_for_job(&name, limit, told).await
     }
@@ -49,14 +48,15 @@ impl Cluster {
 
     async fn job(&self, name: &str) -> Result<Option<Job>, DeployError> {
         let api = self.jobs();
-        let found = self.patiently(async || api.get_opt(name).await).await;
+        let found = Box::pin(self.patiently(async || api.get_opt(name).await)).await;
         found.map_err(|error| self.job_failed(&format!("read Job {name}"), error))
     }
 
     async fn apply_job(&self, name: &str, job: &Job) -> Result<(), DeployError> {
         let params = PatchParams::apply(crate::MANAGER).validation_strict();
         let (api, patch) = (self.jobs(), Patch::Apply(job));
-        let applied = self.patiently(async || api.patch(name, &params, &patch).await).await;
+        let applied =
+            Box::pin(self.patiently(async || api.patch(name, &params, &patch).await)).await;
         applied.map_err(|error| self.job_failed(&format!("apply Job {name}"), error))?;
         Ok(())
     }
@@ -147,7 +147,6 @@ fn state(status: &JobStatus) -> String {
 mod tests {
     use super::super::tests::Scene;
     use super::*;
-    use dmc_testkit::FakeCluster;
     use serde_json::{Value, json};
     use std::cell::RefCell;
 
@@ -261,31 +260,28 @@ mod tests {
 
     #[tokio::test]
     async fn what_a_cluster_says_to_a_job_is_told_with_what_to_do() {
-        let refuse = |method: &'static str, code, reason: &'static str| {
-            move |fake: &FakeCluster| fake.refuse(method, "/jobs/", 1, code, reason, "no")
-        };
-        let rows: [(&str, Box<dyn Fn(&FakeCluster)>, &str, &str); 7] = [
-            ("may not look", Box::new(refuse("GET", 403, "Forbidden")), "read Job night", "a Role"),
-            ("may not", Box::new(refuse("PATCH", 403, "Forbidden")), "apply Job night", "get and"),
-            ("taken", Box::new(refuse("PATCH", 409, "Conflict")), "409 Conflict: no", "forces"),
-            ("invalid", Box::new(refuse("PATCH", 422, "Invalid")), "422 Invalid: no", "[farm]"),
-            ("nowhere", Box::new(refuse("PATCH", 404, "NotFound")), "404", "namespace web"),
-            ("broken", Box::new(refuse("PATCH", 500, "Internal")), "500 Internal", "later"),
-            (
-                "silent",
-                Box::new(|fake: &FakeCluster| fake.ignore("GET", "/jobs/", usize::MAX)),
-                "cannot read Job night in the cluster at https://",
-                "",
-            ),
+        let rows = [
+            (Some(("GET", 403, "Forbidden")), "read Job night", "a Role"),
+            (Some(("PATCH", 403, "Forbidden")), "apply Job night", "get and patch Jobs"),
+            (Some(("PATCH", 409, "Conflict")), "409 Conflict: no", "forces nothing"),
+            (Some(("PATCH", 422, "Invalid")), "422 Invalid: no", "[farm]"),
+            (Some(("PATCH", 404, "NotFound")), "404 NotFound: no", "create namespace web"),
+            (Some(("PATCH", 500, "Internal")), "500 Internal: no", "later"),
+            (None, "cannot read Job night in the cluster at https://", ""),
         ];
-        for (summary, prepare, wanted, hint) in rows {
+        for (refusal, wanted, hint) in rows {
             let scene = Scene::new();
-            prepare(&scene.fake);
+            match refusal {
+                Some((method, code, reason)) => {
+                    scene.fake.refuse(method, "/jobs/", 1, code, reason, "no");
+                }
+                None => scene.fake.ignore("GET", "/jobs/", usize::MAX),
+            }
             let (_, done) = run(&scene, &[], LONG).await;
             let error = done.unwrap_err();
-            assert!(error.to_string().contains(wanted), "{summary}: {error}");
+            assert!(error.to_string().contains(wanted), "{refusal:?}: {error}");
             let told = error.hint().unwrap_or_default();
-            assert!(told.contains(hint) && !told.contains("[deploy]"), "{summary}: {told}");
+            assert!(told.contains(hint) && !told.contains("[deploy]"), "{refusal:?}: {told}");
         }
     }
 
