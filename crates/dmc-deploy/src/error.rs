@@ -56,6 +56,12 @@ pub enum DeployError {
         /// Why.
         why: String,
     },
+    /// What the kubeconfig names for this cluster is missing or broken.
+    #[error("the kubeconfig cannot be used: {why}")]
+    Kubeconfig {
+        /// Why.
+        why: String,
+    },
     /// No answer, or none that can be read.
     #[error("cannot {doing} in the cluster at {server}: {why}")]
     Unreachable {
@@ -115,11 +121,11 @@ pub enum DeployError {
         why: String,
     },
     /// The rollout takes too long.
-    #[error("{object} is not rolled out after {} s: {state}{}", after.as_secs(), listed(pods))]
+    #[error("{object} has come no further for {} s: {state}{}", after.as_secs(), listed(pods))]
     RolloutSlow {
         /// Its kind and name.
         object: String,
-        /// How long it was waited for.
+        /// How long it was waited for the next step.
         after: Duration,
         /// How far it has come.
         state: String,
@@ -177,6 +183,16 @@ impl DeployError {
                  --dry-run"
                     .to_owned(),
             ),
+            Self::Kubeconfig { .. } => Some(
+                "mend what the context's user and cluster have there (client-certificate, \
+                 client-key, certificate-authority), or name another context: --context"
+                    .to_owned(),
+            ),
+            Self::Unreachable { why, .. } if wants_certificate(why) => Some(
+                "whoever answers there takes no client without a certificate that it knows: check \
+                 client-certificate and client-key of the user in the kubeconfig"
+                    .to_owned(),
+            ),
             Self::Unreachable { .. } => Some(
                 "check the address and certificate in the kubeconfig, and that the cluster is up"
                     .to_owned(),
@@ -187,7 +203,7 @@ impl DeployError {
             }
             Self::RolloutFailed { .. } | Self::RolloutSlow { .. } => Some(
                 "the pods from before keep running where they can; correct it and deploy again, \
-                 or `dmc -a rollback`"
+                 or go back: dmc rollback deploy -t NAME"
                     .to_owned(),
             ),
             Self::JobRefused { status, namespace, .. } => job_refused(status, namespace),
@@ -203,6 +219,11 @@ impl DeployError {
 
 fn refused(status: &Status, doing: &str, namespace: &str) -> Option<String> {
     Some(match status.code {
+        401 | 403 if status.message.contains(NOBODY) => {
+            "the kubeconfig's user has no credentials that count there: give it a token, or \
+             client-certificate and client-key"
+                .to_owned()
+        }
         401 => "renew the credentials in the kubeconfig".to_owned(),
         403 => format!(
             "have the right to {doing} given to the kubeconfig's user by a Role of namespace \
@@ -232,6 +253,15 @@ fn job_refused(status: &Status, namespace: &str) -> Option<String> {
         _ => return refused(status, "", namespace),
     })
 }
+
+/// Whether the other side ended TLS over the client's certificate (RFC 8446, section 6.2).
+fn wants_certificate(why: &str) -> bool {
+    let alert = why.split_once("received fatal alert: ").map(|(_, alert)| alert);
+    alert.is_some_and(|alert| alert.contains("Certificate") || alert.contains("UnknownCA"))
+}
+
+/// Whom a cluster takes a client for that shows no credentials.
+const NOBODY: &str = "system:anonymous";
 
 /// Most lines of a kind that a message has.
 const LISTED: usize = 10;

@@ -2,9 +2,10 @@
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -15,6 +16,27 @@ const TURN: Duration = Duration::from_millis(2);
 
 /// The certificate of the authority that vouches for a [`TlsFront`], as PEM.
 pub const AUTHORITY: &str = include_str!("tls/authority.pem");
+
+/// A certificate and its private key, as PEM.
+#[derive(Debug, Clone, Copy)]
+pub struct Identity {
+    /// The certificate.
+    pub certificate: &'static str,
+    /// Its key (PKCS #8).
+    pub key: &'static str,
+}
+
+impl Identity {
+    /// A client that [`TlsFront::for_clients`] lets in.
+    pub const CLIENT: Self =
+        Self { certificate: include_str!("tls/client.pem"), key: include_str!("tls/client.key") };
+
+    /// One that nobody vouches for.
+    pub const STRANGER: Self = Self {
+        certificate: include_str!("tls/stranger.pem"),
+        key: include_str!("tls/stranger.key"),
+    };
+}
 
 /// A listener whose connections are each handled on a thread of their own, until it is dropped.
 #[derive(Debug)]
@@ -161,18 +183,16 @@ pub struct TlsFront(Front);
 impl TlsFront {
     /// Stands before the server at this address.
     pub fn start(server: SocketAddr) -> Self {
-        let certificate = CertificateDer::from_pem_slice(include_bytes!("tls/server.pem"));
-        let key = PrivateKeyDer::from_pem_slice(include_bytes!("tls/server.key"));
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("versions that the provider has")
-            .with_no_client_auth()
-            .with_single_cert(
-                vec![certificate.expect("a certificate")],
-                key.expect("the certificate's key"),
-            );
-        let config = Arc::new(config.expect("a key that fits"));
+        Self::before(server, None)
+    }
+
+    /// The same for those alone who show the certificate of a client.
+    pub fn for_clients(server: SocketAddr) -> Self {
+        Self::before(server, Some(include_bytes!("tls/clients.pem")))
+    }
+
+    fn before(server: SocketAddr, clients: Option<&[u8]>) -> Self {
+        let config = Arc::new(config(clients));
         Self(Front::start(move |client, stopped| {
             let upstream = TcpStream::connect(server)?;
             for side in [&client, &upstream] {
@@ -180,7 +200,8 @@ impl TlsFront {
             }
             let connection =
                 ServerConnection::new(Arc::clone(&config)).map_err(io::Error::other)?;
-            relay(StreamOwned::new(connection, client), upstream, stopped)
+            let mut stream = StreamOwned::new(connection, client);
+            relay(&mut stream, upstream, stopped).or_else(|_| part(&mut stream.sock, stopped))
         }))
     }
 
@@ -188,4 +209,35 @@ impl TlsFront {
     pub fn address(&self) -> SocketAddr {
         self.0.address
     }
+}
+
+/// The server's certificate, and the authority of the clients that are let in; none lets in all.
+fn config(clients: Option<&[u8]>) -> ServerConfig {
+    let certificate = CertificateDer::from_pem_slice(include_bytes!("tls/server.pem"));
+    let key = PrivateKeyDer::from_pem_slice(include_bytes!("tls/server.key"));
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .expect("versions that the provider has");
+    let builder = match clients {
+        None => builder.with_no_client_auth(),
+        Some(authority) => {
+            let authority = CertificateDer::from_pem_slice(authority).expect("a certificate");
+            let mut known = RootCertStore::empty();
+            known.add(authority).expect("an authority");
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(known), provider);
+            builder.with_client_cert_verifier(verifier.build().expect("an authority to ask"))
+        }
+    };
+    let chain = vec![certificate.expect("a certificate")];
+    let config = builder.with_single_cert(chain, key.expect("the certificate's key"));
+    config.expect("a key that fits")
+}
+
+/// Takes leave of a client that was told why: what it still sends is read, as its system would
+/// forget the reason if the connection broke.
+fn part(client: &mut TcpStream, stopped: &AtomicBool) -> io::Result<()> {
+    client.shutdown(Shutdown::Write)?;
+    while !stopped.load(Ordering::SeqCst) && hand_on(client, &mut io::sink(), &mut [0; 1024])? {}
+    Ok(())
 }

@@ -57,7 +57,7 @@ pub use archive::{FakeArchive, FakeSuite, Hashes};
 pub use cluster::FakeCluster;
 pub use deb::{Compression, DebBuilder, Member, MemberKind};
 pub use elf::{ElfBuilder, HashStyle, NO_DEFAULT_LIB, loader};
-pub use front::{AUTHORITY, Proxy, TlsFront};
+pub use front::{AUTHORITY, Identity, Proxy, TlsFront};
 pub use key::{KEY_CREATED, SigningKey, clear_sign, clear_sign_sha1};
 pub use registry::{
     Door, FakeRegistry, RegistryFault, RegistryKind, RegistryRequest, registry_error,

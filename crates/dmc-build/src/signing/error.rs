@@ -149,6 +149,9 @@ impl SigningError {
             Self::OtherHalf { public, .. } => {
                 format!("remove `{public}`, or put the right one there")
             }
+            Self::Password { source, .. } if source.kind() == io::ErrorKind::InvalidInput => {
+                "type the same password twice; nothing was written".to_owned()
+            }
             Self::Password { .. } => {
                 "set COSIGN_PASSWORD, or run dmc where it can ask for it".to_owned()
             }

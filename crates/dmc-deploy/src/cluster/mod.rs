@@ -73,8 +73,7 @@ impl Cluster {
         let own = config.default_namespace.clone();
         let namespace = options.namespace.clone().unwrap_or(own);
         let server = config.cluster_url.to_string();
-        let client = Client::try_from(config)
-            .map_err(|error| DeployError::NoCluster { why: root_cause(&error) })?;
+        let client = Client::try_from(config).map_err(|error| unusable(&error))?;
         let pace = options.pace.unwrap_or(Duration::from_secs(1));
         Ok(Self { client, namespace, server, pace })
     }
@@ -169,7 +168,13 @@ impl Cluster {
 }
 
 async fn config(options: &ClusterOptions) -> Result<Config, DeployError> {
-    let failed = |error: KubeconfigError| DeployError::NoCluster { why: root_cause(&error) };
+    let failed = |error: KubeconfigError| match error {
+        KubeconfigError::LoadCertificateAuthority(_) | KubeconfigError::ParseCertificates(_) => {
+            DeployError::Kubeconfig { why: error.to_string() }
+        }
+        // Each of these texts has its cause in it.
+        other => DeployError::NoCluster { why: other.to_string() },
+    };
     let chosen =
         KubeConfigOptions { context: options.context.clone(), ..KubeConfigOptions::default() };
     if let Some(file) = &options.kubeconfig {
@@ -191,6 +196,14 @@ fn is_missing(error: &KubeconfigError) -> bool {
         KubeconfigError::ReadConfig(error, _) => error.kind() == std::io::ErrorKind::NotFound,
         _ => false,
     }
+}
+
+/// What no client can be made of: credentials that are not there or do not fit.
+fn unusable(error: &kube::Error) -> DeployError {
+    // The outer text says no more than that it is about configuration or TLS; the next one has its
+    // causes in it.
+    let why = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+    DeployError::Kubeconfig { why }
 }
 
 /// The innermost cause; those around it say no more than that a request failed.

@@ -88,17 +88,17 @@ fn unseen() -> Progress {
 
 impl Cluster {
     /// Waits until the workload among the objects runs as it is to, telling whenever it has come
-    /// further.
+    /// further. It may come no further for `patience`.
     pub async fn wait(
         &self,
         objects: &[Object],
-        deadline: Duration,
+        patience: Duration,
         tell: &dyn Fn(&str),
     ) -> Result<(), DeployError> {
         let workload =
             |object: &&Object| matches!(object.kind, Kind::Deployment | Kind::StatefulSet);
         let Some(object) = objects.iter().find(workload) else { return Ok(()) };
-        let begun = Instant::now();
+        let mut since = Instant::now();
         let mut last = String::new();
         loop {
             let found = self.get(object.kind, &object.name).await?;
@@ -113,17 +113,17 @@ impl Cluster {
                         pods,
                     });
                 }
-                Progress::Waiting(state) if begun.elapsed() >= deadline => {
+                Progress::Waiting(state) if state != last => {
+                    tell(&state);
+                    last = state;
+                    since = Instant::now();
+                }
+                Progress::Waiting(state) if since.elapsed() >= patience => {
                     let pods = self.what_is_the_matter(&object.name).await;
                     let object = object.to_string();
-                    return Err(DeployError::RolloutSlow { object, after: deadline, state, pods });
+                    return Err(DeployError::RolloutSlow { object, after: patience, state, pods });
                 }
-                Progress::Waiting(state) => {
-                    if state != last {
-                        tell(&state);
-                        last = state;
-                    }
-                }
+                Progress::Waiting(_) => {}
             }
             sleep(self.pace).await;
         }

@@ -1,5 +1,7 @@
 //! Against the kit's API server, which is strict and keeps managers of fields.
 
+mod certificates;
+
 use super::*;
 use crate::App;
 use crate::objects::tests::app;
@@ -22,7 +24,10 @@ pub(super) struct Scene {
 
 impl Scene {
     pub(super) fn new() -> Self {
-        let fake = FakeCluster::start(&["web"]);
+        Self::of(FakeCluster::start(&["web"]))
+    }
+
+    fn of(fake: FakeCluster) -> Self {
         let mut kubeconfig = NamedTempFile::new().unwrap();
         kubeconfig.write_all(fake.kubeconfig("web").as_bytes()).unwrap();
         Self { fake, kubeconfig }

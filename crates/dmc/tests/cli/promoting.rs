@@ -49,7 +49,7 @@ esac
 
 const TESTS: &str = "[[test]]\nname = \"It runs\"\nrun = { args = [\"go\"] }\n";
 
-fn stage(more: &str) -> Stage {
+pub(crate) fn stage(more: &str) -> Stage {
     let stage = Stage::new();
     stage.write("bin/podman", ENGINE.as_bytes());
     let engine = stage.path("bin/podman");
@@ -60,13 +60,13 @@ fn stage(more: &str) -> Stage {
 }
 
 /// The template, whose image differs by `word`.
-fn template(stage: &Stage, word: &str, more: &str) {
+pub(crate) fn template(stage: &Stage, word: &str, more: &str) {
     let keys = "packages = [\"nginx\"]\nroots = [\"/usr/sbin/nginx\"]\nversion_from = \"nginx\"";
     let file = format!("[[files]]\npath = \"/word\"\ntext = \"{word}\"");
     stage.template("web", &format!("{keys}\n{file}\n{TESTS}\n{more}"));
 }
 
-fn run(stage: &Stage, words: &str) -> Told {
+pub(crate) fn run(stage: &Stage, words: &str) -> Told {
     let args: Vec<&str> = words.split_whitespace().collect();
     let mut command = stage.command(&args);
     let path = std::env::var("PATH").unwrap_or_default();
@@ -77,13 +77,13 @@ fn run(stage: &Stage, words: &str) -> Told {
 }
 
 /// The digest at the end of the line that begins so.
-fn digest(told: &Told, begin: &str) -> String {
+pub(crate) fn digest(told: &Told, begin: &str) -> String {
     let line = told.stdout.lines().find(|line| line.starts_with(begin));
     let line = line.unwrap_or_else(|| panic!("no `{begin}` in:\n{}", told.stdout));
     line.rsplit(' ').next().unwrap().to_owned()
 }
 
-fn container(stage: &Stage) -> String {
+pub(crate) fn container(stage: &Stage) -> String {
     fs::read_to_string(stage.path("state/web")).unwrap_or_default().trim().to_owned()
 }
 

@@ -1,8 +1,8 @@
 //! A Kubernetes API server on 127.0.0.1, as far as it takes to apply, watch over and delete.
 //!
-//! It answers over TLS to one bearer token; validates objects strictly (unknown fields, wrong
-//! types, what the API's rules say); takes server-side apply alone, with
-//! `application/apply-patch+yaml` and a field manager, and keeps `managedFields`, so that conflicts
+//! It answers over TLS to one bearer token, or to one client's certificate; validates objects
+//! strictly (unknown fields, wrong types, what the API's rules say); takes server-side apply alone,
+//! with `application/apply-patch+yaml` and a field manager, and keeps `managedFields`, so that conflicts
 //! are real ones; deletes by UID. Rollouts come one step further at each look; how Jobs come on is
 //! said by the test, which runs what their pods would run. It refuses on demand, in the words that
 //! a cluster would use, or says nothing at all.
@@ -10,10 +10,11 @@
 mod check;
 mod fields;
 mod http;
+mod kept;
 
-use crate::{AUTHORITY, TlsFront};
-use fields::Fields;
+use crate::{AUTHORITY, Identity, TlsFront};
 use http::{Answer, Ask};
+use kept::{Fortune, Kept};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -27,13 +28,22 @@ const TOKEN: &str = "a-token-of-tests";
 #[derive(Debug)]
 pub struct FakeCluster {
     front: TlsFront,
+    entry: Entry,
     address: std::net::SocketAddr,
     state: Arc<State>,
     listening: Option<JoinHandle<()>>,
 }
 
-#[derive(Debug, Default)]
+/// What a client has to show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Entry {
+    Token,
+    Certificate,
+}
+
+#[derive(Debug)]
 struct State {
+    entry: Entry,
     stopped: AtomicBool,
     shared: Mutex<Shared>,
 }
@@ -45,28 +55,27 @@ struct Shared {
     /// Method, part of the path, how often, answer; none for silence.
     refusals: Vec<(String, String, usize, Option<Answer>)>,
     asked: Vec<String>,
-    stuck: bool,
+    fortune: Fortune,
     count: u64,
-}
-
-/// An object, and how it is coming on.
-#[derive(Debug, Clone)]
-struct Kept {
-    fields: Fields,
-    uid: u64,
-    version: u64,
-    generation: u64,
-    looks: u32,
-    status: Value,
 }
 
 impl FakeCluster {
     /// A cluster with these namespaces.
     pub fn start(namespaces: &[&str]) -> Self {
+        Self::behind(Entry::Token, namespaces)
+    }
+
+    /// One that lets nobody in without the certificate of a client, and asks for no token.
+    pub fn with_certificates(namespaces: &[&str]) -> Self {
+        Self::behind(Entry::Certificate, namespaces)
+    }
+
+    fn behind(entry: Entry, namespaces: &[&str]) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let address = listener.local_addr().expect("the port's number");
-        let state = Arc::new(State::default());
-        state.shared().namespaces = namespaces.iter().map(ToString::to_string).collect();
+        let namespaces = namespaces.iter().map(ToString::to_string).collect();
+        let shared = Mutex::new(Shared { namespaces, ..Shared::default() });
+        let state = Arc::new(State { entry, stopped: AtomicBool::new(false), shared });
         let serving = Arc::clone(&state);
         let listening = std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -78,12 +87,15 @@ impl FakeCluster {
                 std::thread::spawn(move || drop(http::serve(&stream, &state)));
             }
         });
-        let front = TlsFront::start(address);
-        Self { front, address, state, listening: Some(listening) }
+        let front = match entry {
+            Entry::Token => TlsFront::start(address),
+            Entry::Certificate => TlsFront::for_clients(address),
+        };
+        Self { front, entry, address, state, listening: Some(listening) }
     }
 
     /// A kubeconfig whose current context `tests` is this cluster and a namespace of it, and whose
-    /// context `stranger` has a token that is not known.
+    /// context `stranger` has a token or a certificate that is not known.
     pub fn kubeconfig(&self, namespace: &str) -> String {
         let cluster = json!({
             "server": format!("https://{}", self.front.address()),
@@ -91,6 +103,13 @@ impl FakeCluster {
         });
         let context =
             |user: &str| json!({ "cluster": "fake", "namespace": namespace, "user": user });
+        let shows = |token: &str, identity: Identity| match self.entry {
+            Entry::Token => json!({ "token": token }),
+            Entry::Certificate => json!({
+                "client-certificate-data": fields::base64(identity.certificate.as_bytes()),
+                "client-key-data": fields::base64(identity.key.as_bytes()),
+            }),
+        };
         json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "tests",
             "clusters": [{ "name": "fake", "cluster": cluster }],
@@ -99,8 +118,8 @@ impl FakeCluster {
                 { "name": "stranger", "context": context("stranger") },
             ],
             "users": [
-                { "name": "tester", "user": { "token": TOKEN } },
-                { "name": "stranger", "user": { "token": "another" } },
+                { "name": "tester", "user": shows(TOKEN, Identity::CLIENT) },
+                { "name": "stranger", "user": shows("another", Identity::STRANGER) },
             ],
         })
         .to_string()
@@ -133,7 +152,17 @@ impl FakeCluster {
 
     /// Lets rollouts come to nothing from now on.
     pub fn get_stuck(&self) {
-        self.state.shared().stuck = true;
+        self.state.shared().fortune = Fortune::Stuck;
+    }
+
+    /// Lets the cluster give rollouts up from now on, with these words.
+    pub fn give_up(&self, words: &str) {
+        self.state.shared().fortune = Fortune::GivenUp(words.to_owned());
+    }
+
+    /// Lets rollouts go well again.
+    pub fn recover(&self) {
+        self.state.shared().fortune = Fortune::Good;
     }
 
     /// Puts an object there as another manager applies it; its path is the API's.
@@ -162,7 +191,7 @@ impl FakeCluster {
     /// An object as it is now.
     pub fn object(&self, path: &str) -> Option<Value> {
         let shared = self.state.shared();
-        shared.objects.get(path).map(|kept| kept.shown(path, shared.stuck))
+        shared.objects.get(path).map(|kept| kept.shown(path, &shared.fortune))
     }
 
     /// Method, path and query of every request so far.
@@ -191,7 +220,7 @@ impl State {
     fn answer(&self, ask: &Ask) -> Option<Answer> {
         let mut shared = self.shared();
         shared.asked.push(format!("{} {}?{}", ask.method, ask.path, ask.query));
-        if ask.token != format!("Bearer {TOKEN}") {
+        if self.entry == Entry::Token && ask.token != format!("Bearer {TOKEN}") {
             return Some(Answer::status(401, "Unauthorized", "Unauthorized", &[]));
         }
         let refusal = shared.refusals.iter_mut().find(|(method, part, times, _)| {
@@ -218,12 +247,11 @@ impl Shared {
     }
 
     fn get(&mut self, path: &str) -> Answer {
-        let stuck = self.stuck;
         match self.objects.get_mut(path) {
             None => check::not_found(path),
             Some(kept) => {
                 kept.looks += 1;
-                Answer { code: 200, body: kept.shown(path, stuck) }
+                Answer { code: 200, body: kept.shown(path, &self.fortune) }
             }
         }
     }
@@ -232,7 +260,7 @@ impl Shared {
         let (key, wanted) = selector.split_once('=').unwrap_or_default();
         let prefix = format!("{path}/");
         let inside = self.objects.iter().filter(|(other, _)| other.starts_with(&prefix));
-        let shown = inside.map(|(path, kept)| kept.shown(path, self.stuck));
+        let shown = inside.map(|(path, kept)| kept.shown(path, &self.fortune));
         let matches = |it: &Value| key.is_empty() || it["metadata"]["labels"][key] == wanted;
         let items: Vec<Value> = shown.filter(matches).collect();
         let (version, kind) = check::kind_of(path);
@@ -267,7 +295,7 @@ impl Shared {
         match self.apply(&ask.path, &manager, force, &object) {
             Ok(code) => {
                 let kept = self.objects.get(&ask.path).expect("it was just applied");
-                Answer { code, body: kept.shown(&ask.path, self.stuck) }
+                Answer { code, body: kept.shown(&ask.path, &self.fortune) }
             }
             Err(answer) => answer,
         }
@@ -322,44 +350,6 @@ impl Shared {
         Answer {
             code: 200,
             body: json!({ "kind": "Status", "apiVersion": "v1", "status": "Success" }),
-        }
-    }
-}
-
-impl Kept {
-    fn uid_text(&self) -> String {
-        format!("00000000-0000-4000-8000-{:012}", self.uid)
-    }
-
-    /// As the server shows it.
-    fn shown(&self, path: &str, stuck: bool) -> Value {
-        let mut value = self.fields.value();
-        let metadata = &mut value["metadata"];
-        metadata["uid"] = self.uid_text().into();
-        metadata["resourceVersion"] = self.version.to_string().into();
-        metadata["generation"] = self.generation.into();
-        metadata["managedFields"] = self.fields.managed();
-        if path.contains("/deployments/") || path.contains("/statefulsets/") {
-            value["status"] = self.rollout(&value, stuck);
-        }
-        if path.contains("/jobs/") {
-            value["status"] = self.status.clone();
-        }
-        value
-    }
-
-    /// The first look finds nothing new, the second new containers, the third that they are well.
-    fn rollout(&self, value: &Value, stuck: bool) -> Value {
-        let wanted = value["spec"]["replicas"].as_u64().unwrap_or(1);
-        let looks = if stuck { self.looks.min(2) } else { self.looks };
-        let well = if looks > 2 { wanted } else { 0 };
-        match looks {
-            0 | 1 => json!({ "observedGeneration": self.generation - 1, "replicas": 0 }),
-            _ => json!({
-                "observedGeneration": self.generation, "replicas": wanted,
-                "updatedReplicas": wanted, "availableReplicas": well, "readyReplicas": well,
-                "currentRevision": "1", "updateRevision": "1",
-            }),
         }
     }
 }
