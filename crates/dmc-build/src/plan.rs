@@ -405,6 +405,17 @@ impl Plan {
         self
     }
 
+    /// The same where each template is either deployed, if `deployed` says so, or restarted here.
+    #[must_use]
+    pub fn upgrading(mut self, deployed: impl Fn(&TemplateName) -> bool) -> Self {
+        self.steps.retain(|step| match step {
+            Step::Deploy(name) => deployed(name),
+            Step::Restart(name, _) => !deployed(name),
+            _ => true,
+        });
+        self
+    }
+
     /// Number and step of each task.
     pub fn tasks(&self) -> impl Iterator<Item = (usize, &Step)> {
         self.steps.iter().enumerate().map(|(at, step)| (at + 1, step))

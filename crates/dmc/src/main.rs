@@ -141,7 +141,7 @@ fn act(
             }
             let plan = Plan::new(&activities, &templates, &settings.conf.archs, env.host);
             let plan = if settings.locked.is_some() { plan.held() } else { plan };
-            let plan = plan.deploying(|name| request::is_deployed(args, &settings, name));
+            let plan = request::placed(plan, args, &settings);
             let selection = request::selection(args);
             let tasks = plan.select(&selection).map_err(|error| command_error(&error.into()))?;
             if args.list {

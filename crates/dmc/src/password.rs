@@ -3,6 +3,7 @@
 use camino::Utf8Path;
 use dmc_build::{Passwords, Zeroizing};
 use std::fmt;
+use std::fs::File;
 use std::io::{self, ErrorKind};
 
 /// `COSIGN_PASSWORD`, or whoever sits before the terminal.
@@ -37,6 +38,8 @@ impl Passwords for Asked {
         if let Some(set) = &self.set {
             return Ok(set.clone());
         }
+        let nobody = |_| io::Error::new(ErrorKind::NotFound, "there is no terminal to ask on");
+        File::open("/dev/tty").map_err(nobody)?;
         let ask = |prompt: String| rpassword::prompt_password(prompt).map(Zeroizing::new);
         let first = ask(format!("Password for the key {key}: "))?;
         if new && ask("The same again: ".to_owned())? != first {

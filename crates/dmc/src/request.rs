@@ -2,7 +2,7 @@
 
 use crate::args::{Activity, Args};
 use crate::error::{CommandError, FAILED, USAGE};
-use dmc_build::{Selection, Settings, read_lock};
+use dmc_build::{Plan, Selection, Settings, read_lock};
 use dmc_template::nearest;
 use dmc_types::TemplateName;
 use std::collections::BTreeSet;
@@ -128,12 +128,27 @@ pub(crate) fn request(args: &Args, settings: &Settings) -> Result<Request, Comma
     Ok(Request::Tasks(tasks))
 }
 
-/// What an upgrade is made of: at its end what runs is restarted, in the cluster where one is
-/// named, else on this machine.
-fn upgrade(settings: &Settings) -> [Activity; 3] {
-    let cluster = settings.conf.deploy.context.is_some();
-    let restart = if cluster { Activity::Deploy } else { Activity::Restart };
-    [Activity::Create, Activity::Promote, restart]
+/// What an upgrade is made of: at its end what runs is restarted, where a cluster is named in
+/// there if the template is made for clusters, else on this machine.
+fn upgrade(settings: &Settings) -> Vec<Activity> {
+    let mut activities = vec![Activity::Create, Activity::Promote, Activity::Restart];
+    if settings.conf.deploy.context.is_some() {
+        activities.push(Activity::Deploy);
+    }
+    activities
+}
+
+/// The plan with what runs where: an upgrade restarts each template in one place.
+pub(crate) fn placed(plan: Plan, args: &Args, settings: &Settings) -> Plan {
+    let made_for_clusters = |name: &TemplateName| {
+        settings.catalog.get(name.as_str()).is_ok_and(|template| template.deploy().is_some())
+    };
+    let upgrades = args.activities.contains(&Activity::Upgrade)
+        || args.words.iter().any(|word| word == "upgrade");
+    match settings.conf.deploy.context {
+        Some(_) if upgrades => plan.upgrading(made_for_clusters),
+        _ => plan.deploying(|name| is_named(args, settings, name) || made_for_clusters(name)),
+    }
 }
 
 /// What a registry adds to the tasks, where one is named.
@@ -203,14 +218,12 @@ fn check_deploy_flags(
     Err(CommandError::usage(format!("{flag} is for deploy")).hint("dmc deploy -t nginx"))
 }
 
-/// Whether a template is deployed: where it is named, or its group is and it is made for clusters.
-pub(crate) fn is_deployed(args: &Args, settings: &Settings, name: &TemplateName) -> bool {
-    let catalog = &settings.catalog;
+/// Whether a template is named itself, not by a group.
+fn is_named(args: &Args, settings: &Settings, name: &TemplateName) -> bool {
     let named = |named: &String| {
-        named.parse().is_ok_and(|named: TemplateName| catalog.variant_of(&named) == *name)
+        named.parse().is_ok_and(|named: TemplateName| settings.catalog.variant_of(&named) == *name)
     };
     args.templates.iter().any(named)
-        || catalog.get(name.as_str()).is_ok_and(|template| template.deploy().is_some())
 }
 
 /// The templates that the lock has; `dmc lock` without names renews them all.

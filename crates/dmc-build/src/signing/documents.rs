@@ -36,10 +36,9 @@ pub(super) fn about(
 fn statement(kind: &str, mut said: Value) -> Option<(String, Value)> {
     let predicate_type = said.get("predicateType").and_then(Value::as_str).map(str::to_owned);
     if let Some(predicate_type) = predicate_type {
-        if !SAID_AGAIN.iter().any(|known| predicate_type.starts_with(known)) {
-            return None;
-        }
-        return Some((predicate_type, said.get_mut("predicate").map(Value::take)?));
+        // A document's type may have its version behind it; whoever verifies asks for the kind.
+        let known = SAID_AGAIN.iter().find(|known| predicate_type.starts_with(**known))?;
+        return Some(((*known).to_owned(), said.get_mut("predicate").map(Value::take)?));
     }
     let (_, predicate_type) = BARE.iter().find(|(known, _)| *known == kind)?;
     Some(((*predicate_type).to_owned(), said))
@@ -54,11 +53,13 @@ mod tests {
     fn a_document_is_said_as_what_it_is() {
         let bare = json!({"spdxVersion": "SPDX-2.3"});
         let whole = json!({"predicateType": predicate::SLSA, "predicate": {"a": 1}});
+        let vex = json!({"predicateType": dmc_audit::vex::PREDICATE_TYPE, "predicate": {"a": 2}});
         let other = json!({"predicateType": "urn:x", "predicate": {}});
         for (kind, document, wanted) in [
             ("application/spdx+json", bare.clone(), Some((predicate::SPDX, bare.clone()))),
             ("application/x", bare, None),
             ("application/vnd.in-toto+json", whole, Some((predicate::SLSA, json!({"a": 1})))),
+            ("application/vnd.in-toto+json", vex, Some((predicate::OPENVEX, json!({"a": 2})))),
             ("application/vnd.in-toto+json", other, None),
             ("application/vnd.in-toto+json", json!({"predicateType": predicate::SLSA}), None),
             ("application/vnd.in-toto+json", json!([]), None),

@@ -139,7 +139,10 @@ fn without_a_terminal_the_password_comes_from_the_environment_or_not_at_all() {
         stage.told(&command.output().expect("`setsid` of util-linux"))
     };
     let before = stage.everything();
-    let wanted = ["there is no password for the key `dmc.key`", "hint: set COSIGN_PASSWORD"];
+    let wanted = [
+        "there is no password for the key `dmc.key`\ncause: there is no terminal to ask on",
+        "hint: set COSIGN_PASSWORD",
+    ];
     alone(None).failed(1, &wanted);
     assert_eq!(stage.everything(), before);
     alone(Some("correct horse")).good();

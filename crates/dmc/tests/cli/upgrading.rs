@@ -109,6 +109,15 @@ fn an_upgrade_rolls_the_deployment_to_the_image_whose_tests_held() {
 }
 
 #[test]
+fn a_template_that_is_not_made_for_clusters_is_restarted_here() {
+    let scene = scene();
+    template(&scene.stage, "one", "[run]\n");
+    let one = digest(&run(&scene.stage, "upgrade web").good(), "web runs ");
+    assert_eq!(container(&scene.stage), format!("running {}", one.replace("sha256:", "")));
+    assert!(scene.cluster.asked().is_empty(), "{:?}", scene.cluster.asked());
+}
+
+#[test]
 fn a_rollout_that_fails_is_told_as_the_cluster_tells_it_and_goes_back_by_a_rollback() {
     let scene = scene();
     let one = scene.upgraded("one");

@@ -10,6 +10,7 @@
 )]
 
 mod archive;
+mod auditing;
 mod bases;
 mod browser;
 mod cluster;
