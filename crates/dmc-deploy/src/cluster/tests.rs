@@ -93,6 +93,15 @@ async fn a_rollout_tells_how_far_it_is() {
 }
 
 #[tokio::test]
+async fn a_rollout_that_comes_further_at_each_look_needs_no_patience() {
+    let scene = Scene::new();
+    let (cluster, app) = (scene.cluster().await, in_web("web", WEB));
+    let objects = app.objects().unwrap();
+    cluster.apply(&app.set(), &objects).await.unwrap();
+    cluster.wait(&objects, Duration::ZERO, &|_| ()).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_rollout_that_comes_to_nothing_says_what_the_pods_say() {
     let scene = Scene::new();
     let (cluster, app) = (scene.cluster().await, in_web("web", WEB));
