@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 from . import charts, generated, stages
-from .running import ARCHS, SUITE, measure, remove
+from .running import ARCHS, SUITE, aside, measure, remove
 from .table import markdown, median, seconds, spread
 
 STATES = [
@@ -20,7 +20,7 @@ def measure_all(dmc, base, flags, environment, runs):
     groups = [dmc, "-g", "core,base,app", "-D", SUITE, "-A", ",".join(ARCHS), *flags]
     found = {"shipped": shipped(groups, environment, runs), "generated": [], "failed": []}
     found["images"] = images("growth/out")
-    templates = generated.servers(base, COUNTS[-1])
+    templates = aside(generated.servers, base, COUNTS[-1])
     # Some programs need what no rule knows of; what is built without them is what is counted.
     found["failed"] = failing(dmc, flags, environment, templates)
     good = [one for one in templates if one[0] not in found["failed"]]

@@ -16,8 +16,9 @@ from urllib.request import urlopen
 
 from .running import ARCHS, SUITE
 
-PACKAGE = "libpcre2-8-0"
+PACKAGE = "libzstd1"
 NIGHTS = ["night-0", "night-1"]
+KEYRING = "/etc/apt/keyrings/night.gpg"
 
 
 def prepare(folder, base):
@@ -108,7 +109,7 @@ def another_day(release, place, changed):
     return release
 
 
-def apt_lines(base, night, ring):
-    own = f"deb [signed-by={ring}] {base}/{night}"
+def apt_lines(base, night):
+    own = f"deb [signed-by={KEYRING}] {base}/{night}"
     return [f"{own} {SUITE} main", f"{own} {SUITE}-updates main",
             f"deb {base}/debian-security {SUITE}-security main"]

@@ -5,6 +5,8 @@ import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 REPO = Path(__file__).resolve().parent.parent.parent
@@ -30,6 +32,12 @@ def measure(command, environment):
     if status != 0:
         sys.exit(f"bench: {' '.join(map(str, command))} failed:\n{Path('log').read_text()[-2000:]}")
     return {"wall": wall, "cpu": usage.ru_utime + usage.ru_stime, "rss": usage.ru_maxrss / 1024}
+
+
+def aside(work, *args):
+    """Does work in a process of its own: peak memory of this one counts as that of each program."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as other:
+        return other.submit(work, *args).result()
 
 
 def remove(path):

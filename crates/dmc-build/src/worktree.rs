@@ -60,7 +60,7 @@ fn of_place(place: &Utf8Path) -> Worktree {
     let Some(root) = place.ancestors().find(|folder| folder.join(".git").exists()) else {
         return Worktree::None;
     };
-    let args = ["status", "--porcelain=v1", "-z", "--no-renames", "--ignored=traditional"];
+    let args = ["status", "--porcelain=v1", "-z", "--no-renames", "--ignored=matching"];
     let status = match git(root, &args) {
         Ok(status) => status,
         Err(why) => return Worktree::Unknown { why },
@@ -230,7 +230,7 @@ mod tests {
         it.write("README", "y");
         assert_eq!(it.look(), Worktree::Clean { commit: None }, "a change elsewhere");
         it.write("templates/x/files/a.bak", "x");
-        assert_eq!(it.look(), it.changed("templates/x/files/"), "an ignored file");
+        assert_eq!(it.look(), it.changed("templates/x/files/a.bak"), "an ignored file");
         fs::remove_dir_all(it.root().join("templates/x/files")).unwrap();
         it.write("templates/y/template.toml", "x");
         assert_eq!(it.look(), it.changed("templates/y/"), "a new template");

@@ -22,6 +22,7 @@ mod large;
 mod lazy;
 mod listing;
 mod mariadb;
+mod own;
 mod php;
 mod promoting;
 mod pushing;
