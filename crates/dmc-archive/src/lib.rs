@@ -33,5 +33,5 @@ pub use reqwest::Url;
 pub use spec::{
     ArchiveSpec, Floor, Keyrings, Role, ShippedKeyring, SiteSpec, ThirdPartySpec, VendorSpec,
 };
-pub use store::Store;
+pub use store::{Contents, Payload, Store};
 pub use transport::{Transport, TransportOptions};

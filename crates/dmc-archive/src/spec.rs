@@ -6,6 +6,7 @@ use crate::release::Owner;
 use camino::Utf8PathBuf;
 use dmc_types::{Arch, Suite, UnixTime};
 use reqwest::Url;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 /// Everything that settles which archives a run reads and what it takes for true.
@@ -128,5 +129,5 @@ pub struct ShippedKeyring {
     /// What it is called in messages.
     pub name: String,
     /// OpenPGP certificates, armoured or not.
-    pub bytes: Vec<u8>,
+    pub bytes: Cow<'static, [u8]>,
 }

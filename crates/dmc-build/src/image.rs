@@ -169,6 +169,8 @@ impl Job {
             .await
             .map_err(|error| workshop.not_enough(template, packages.arch(), error))?;
         workshop.check_choice(template, packages.arch(), &job.candidates())?;
+        // What comes now needs the memory more.
+        packages.give_back();
         Ok((Arc::new(job), lookups.trace()))
     }
 

@@ -11,7 +11,6 @@ use crate::inputs::Inputs;
 use crate::lookups::Trace;
 use crate::workshop::Workshop;
 use dmc_archive::ArchiveError;
-use dmc_image::Layout;
 use dmc_types::{Arch, Sha256, TemplateName};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -92,7 +91,7 @@ impl Workshop {
         releases: &Releases,
         arch: Arch,
     ) -> Result<Option<(ImageSummary, Because)>, BuildError> {
-        let Ok(layout) = Layout::open(self.settings.out.clone()) else { return Ok(None) };
+        let Ok(layout) = self.layout_there() else { return Ok(None) };
         let complete = |summary: &ImageSummary| image::is_complete(&layout, summary);
         let same = self.remembered::<ImageSummary>(&inputs.key_with(&releases.digests))?;
         if let Some(summary) = same.filter(complete) {

@@ -50,11 +50,11 @@ pub(crate) struct Changed<'a> {
     pub(crate) found: Vec<Candidate>,
 }
 
-/// The packages of an architecture, with a memory of what was asked.
+/// The packages of an architecture, with a memory of what was asked: most is asked several times.
 #[derive(Debug)]
 pub(crate) struct Lookups<'a> {
     packages: &'a Packages,
-    seen: RefCell<BTreeMap<Lookup, Answer>>,
+    seen: RefCell<BTreeMap<Lookup, Vec<Candidate>>>,
 }
 
 impl<'a> Lookups<'a> {
@@ -98,15 +98,19 @@ impl<'a> Lookups<'a> {
 
     /// Everything that was asked.
     pub(crate) fn trace(&self) -> Trace {
-        Trace(self.seen.take().into_iter().collect())
+        let answered = |(lookup, found): (Lookup, Vec<Candidate>)| {
+            let answer = Answer::new(&lookup, &found);
+            (lookup, answer)
+        };
+        Trace(self.seen.take().into_iter().map(answered).collect())
     }
 
     fn ask(&self, lookup: Lookup) -> Result<Vec<Candidate>, IndexError> {
+        if let Some(found) = self.seen.borrow().get(&lookup) {
+            return Ok(found.clone());
+        }
         let found = ask(self.packages, &lookup)?;
-        self.seen
-            .borrow_mut()
-            .entry(lookup)
-            .or_insert_with_key(|lookup| Answer::new(lookup, &found));
+        self.seen.borrow_mut().insert(lookup, found.clone());
         Ok(found)
     }
 }

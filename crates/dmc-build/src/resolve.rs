@@ -206,7 +206,6 @@ impl Search<'_> {
     async fn pursue(&self, need: &Need) -> Result<Option<(Candidate, Brought)>, BuildError> {
         let Some(by) = &need.by else { return Ok(None) };
         let direct = self.dependencies(by)?;
-        let further = self.further(&direct)?;
         let likely = |candidate: &Candidate| guess::likelihood(&need.want, &candidate.package);
         let order = |mut some: Vec<Candidate>| {
             some.sort_by_key(|one| (likely(one), one.size, one.package.clone()));
@@ -214,12 +213,25 @@ impl Search<'_> {
         };
         let named = |one: &Candidate| likely(one) < Likelihood::Any;
         let (first, last): (Vec<_>, Vec<_>) = order(direct.to_vec()).into_iter().partition(named);
-        let (further, rest): (Vec<_>, Vec<_>) = order(further).into_iter().partition(named);
-        let likeliest = first.into_iter().chain(further.into_iter().take(FURTHER_READS));
-        for candidate in likeliest.chain(last).chain(rest.into_iter().take(FURTHER_READS)) {
-            tracing::debug!(package = %candidate.package, need = ?need.want, "read on a guess");
+        if let Some(found) = self.first_with(&need.want, first).await? {
+            return Ok(Some(found));
+        }
+        let further = order(self.further(&direct)?);
+        let (further, rest): (Vec<_>, Vec<_>) = further.into_iter().partition(named);
+        let (further, rest) = [further, rest].map(|it| it.into_iter().take(FURTHER_READS)).into();
+        self.first_with(&need.want, further.chain(last).chain(rest)).await
+    }
+
+    /// The first of these packages that has what is wanted; each is read to know.
+    async fn first_with(
+        &self,
+        want: &Want,
+        candidates: impl IntoIterator<Item = Candidate>,
+    ) -> Result<Option<(Candidate, Brought)>, BuildError> {
+        for candidate in candidates {
+            tracing::debug!(package = %candidate.package, need = ?want, "read on a guess");
             let brought = self.brought(self.archive.facts(&candidate).await?)?;
-            if need.want.is_met_by(&brought, self.arch()) {
+            if want.is_met_by(&brought, self.arch()) {
                 return Ok(Some((candidate, brought)));
             }
         }

@@ -14,6 +14,7 @@ use dmc_system::Grammar;
 use dmc_template::{Catalog, Conf, Dist, Pocket, Snapshot, ThirdParty};
 use dmc_types::{Arch, Compressions, Rule, Suite, UnixTime};
 use dmc_verify::Tables;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -31,7 +32,7 @@ pub struct Settings {
     /// The text of `conf/scripts.toml`.
     pub scripts: String,
     /// Shipped keyrings by the name that configuration gives them.
-    pub keyrings: BTreeMap<String, Vec<u8>>,
+    pub keyrings: BTreeMap<String, Cow<'static, [u8]>>,
     /// How layers are compressed, for each form of an image.
     pub compression: Compressions,
     /// The store's folder.
@@ -234,7 +235,7 @@ fn third_party(archive: &ThirdParty, codename: &str) -> Result<ThirdPartySpec, B
         archs: None,
         keyrings: Keyrings {
             machine: Vec::new(),
-            shipped: vec![ShippedKeyring { name: archive.signed_by.clone(), bytes }],
+            shipped: vec![ShippedKeyring { name: archive.signed_by.clone(), bytes: bytes.into() }],
         },
     })
 }

@@ -11,11 +11,13 @@ use crate::sbom;
 use crate::settings::Settings;
 use crate::signing::Keys;
 use crate::test::TestMark;
+use crate::worktree::Worktrees;
 use dmc_archive::mirror::AptConfiguration;
 use dmc_archive::transport::Network;
 use dmc_archive::{Archive, ArchiveError, Progress, Store, Transport, TransportOptions};
-use dmc_image::Layout;
+use dmc_image::layout::IndexMemory;
 use dmc_image::oci::{Descriptor, Index, Platform, media_type};
+use dmc_image::{Layout, LayoutError};
 use dmc_registry::Registry;
 use dmc_types::{Arch, ImagePath, PackageName, TemplateName};
 use dmc_verify::Report;
@@ -40,6 +42,10 @@ pub struct Workshop {
     pub(crate) trackers: Trackers,
     /// For signatures.
     pub(crate) keys: Keys,
+    /// For tags.
+    pub(crate) worktrees: Worktrees,
+    /// Of the layout.
+    index: IndexMemory,
 }
 
 /// How far a workshop may reach.
@@ -98,6 +104,8 @@ impl Workshop {
             registry,
             trackers: Trackers::default(),
             keys: Keys::default(),
+            worktrees: Worktrees::default(),
+            index: IndexMemory::default(),
         })
     }
 
@@ -113,7 +121,12 @@ impl Workshop {
 
     /// The layout, made where it is missing.
     pub(crate) fn layout(&self) -> Result<Layout, BuildError> {
-        Ok(Layout::open_or_create(self.settings.out.clone())?)
+        Ok(Layout::open_or_create(self.settings.out.clone())?.remembering(&self.index))
+    }
+
+    /// The layout as it is there.
+    pub(crate) fn layout_there(&self) -> Result<Layout, LayoutError> {
+        Ok(Layout::open(self.settings.out.clone())?.remembering(&self.index))
     }
 
     /// Work for the processor, on rayon's threads.
@@ -232,7 +245,7 @@ impl Workshop {
         if !self.settings.out.join("index.json").exists() {
             return Err(none());
         }
-        let layout = Layout::open(self.settings.out.clone())?;
+        let layout = self.layout_there()?;
         let index = layout.resolve(&self.latest(template))?.ok_or_else(none)?;
         let document: Index = layout.read_document(&index)?;
         let version = document.annotations.get("org.opencontainers.image.version");
@@ -293,7 +306,7 @@ impl Workshop {
                         return false;
                     }
                 }
-                Layout::open(self.settings.out.clone())
+                self.layout_there()
                     .and_then(|layout| layout.resolve(&self.latest(template)))
                     .is_ok_and(|found| found.is_some())
             }

@@ -6,8 +6,9 @@
 //! ignored. Templates that a repository ignores as a whole are in none.
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 /// How templates stand to commits.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,17 +32,29 @@ pub(crate) enum Worktree {
     },
 }
 
-impl Worktree {
-    /// Looks at the folders of templates.
-    pub(crate) fn of<'a>(templates: impl IntoIterator<Item = &'a Utf8Path>) -> Self {
-        // All templates of a place are looked at: what one of them says may be another's tomorrow.
-        let place =
-            |folder: &Utf8Path| folder.canonicalize_utf8().ok()?.parent().map(Utf8Path::to_owned);
-        let places: BTreeSet<Utf8PathBuf> =
-            templates.into_iter().filter(|it| it.is_dir()).filter_map(place).collect();
-        places.iter().map(|place| of_place(place)).fold(Self::None, Self::and)
-    }
+/// The places that templates lie in; each is looked at once a run.
+#[derive(Debug, Default)]
+pub(crate) struct Worktrees(Mutex<BTreeMap<Utf8PathBuf, Worktree>>);
 
+impl Worktrees {
+    /// Looks at the folders of templates.
+    pub(crate) fn of<'a>(&self, templates: impl IntoIterator<Item = &'a Utf8Path>) -> Worktree {
+        let looked = places(templates).into_iter().map(|place| {
+            let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            known.entry(place).or_insert_with_key(|place| of_place(place)).clone()
+        });
+        looked.fold(Worktree::None, Worktree::and)
+    }
+}
+
+/// All templates of a place are looked at: what one of them says may be another's tomorrow.
+fn places<'a>(templates: impl IntoIterator<Item = &'a Utf8Path>) -> BTreeSet<Utf8PathBuf> {
+    let place =
+        |folder: &Utf8Path| folder.canonicalize_utf8().ok()?.parent().map(Utf8Path::to_owned);
+    templates.into_iter().filter(|it| it.is_dir()).filter_map(place).collect()
+}
+
+impl Worktree {
     /// Of two places.
     fn and(self, other: Self) -> Self {
         match (self, other) {
@@ -209,7 +222,7 @@ mod tests {
         }
 
         fn look(&self) -> Worktree {
-            Worktree::of([self.root().join("templates/x").as_path()])
+            Worktrees::default().of([self.root().join("templates/x").as_path()])
         }
 
         fn changed(&self, name: &str) -> Worktree {
@@ -247,11 +260,13 @@ mod tests {
     fn what_is_no_repository_is_none_and_a_broken_one_is_unknown() {
         let folder = tempfile::tempdir().unwrap();
         let place = Utf8Path::from_path(folder.path()).unwrap().join("templates/x");
-        assert_eq!(Worktree::of([place.as_path()]), Worktree::None, "built in");
+        assert_eq!(Worktrees::default().of([place.as_path()]), Worktree::None, "built in");
         fs::create_dir_all(&place).unwrap();
-        assert_eq!(Worktree::of([place.as_path()]), Worktree::None);
+        assert_eq!(Worktrees::default().of([place.as_path()]), Worktree::None);
         fs::write(folder.path().join(".git"), "nonsense").unwrap();
-        let Worktree::Unknown { why } = Worktree::of([place.as_path()]) else { panic!() };
+        let Worktree::Unknown { why } = Worktrees::default().of([place.as_path()]) else {
+            panic!()
+        };
         assert!(why.starts_with("git says: fatal"), "{why}");
     }
 

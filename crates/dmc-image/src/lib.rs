@@ -17,7 +17,7 @@ mod sha256;
 mod tar;
 pub mod tree;
 
-pub use layer::{Layer, LayerError, NoPieces, PieceKey, PieceStore};
+pub use layer::{Layer, LayerError, NoPieces, PieceKey, PieceStore, PieceValue};
 pub use layout::{Layout, LayoutError, RefName, Reference};
 pub use tree::{
     Content, ContentSource, FileTree, Node, NodeKind, SealedTree, SourceError, StoredContent,

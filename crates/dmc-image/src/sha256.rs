@@ -15,6 +15,7 @@ pub(crate) fn finish(hasher: sha2::Sha256) -> Sha256 {
 }
 
 /// Passes bytes on and keeps their digest and number.
+#[derive(Clone)]
 pub(crate) struct Digesting<W> {
     inner: W,
     hasher: sha2::Sha256,
@@ -35,6 +36,14 @@ impl<W: Write> Digesting<W> {
     /// The same, and whatever they were passed to.
     pub(crate) fn into_parts(self) -> (W, Sha256, u64) {
         (self.inner, finish(self.hasher), self.size)
+    }
+}
+
+impl Digesting<io::Sink> {
+    /// Takes bytes in.
+    pub(crate) fn add(&mut self, bytes: &[u8]) {
+        self.hasher.update(bytes);
+        self.size += bytes.len() as u64;
     }
 }
 

@@ -13,7 +13,7 @@ use crate::template::{RawImage, RawPlaced, SideFolder, TemplateTest};
 use crate::words::{ArchPath, Mode, OwnerText};
 use crate::{Owner, Template, TemplateError};
 use dmc_types::{Arch, TemplateName};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -31,8 +31,6 @@ pub(crate) struct Part {
     pub(crate) test_folder: Arc<SideFolder>,
     /// What its `[deploy]` mounts.
     pub(crate) deploy_folder: SideFolder,
-    /// Everything that it extends, directly or not.
-    pub(crate) above: BTreeSet<TemplateName>,
     /// Its text and overlay files, in one row of bytes.
     pub(crate) bytes: Vec<u8>,
 }
@@ -41,6 +39,8 @@ pub(crate) struct Part {
 pub(crate) struct Family<'a> {
     pub(crate) parts: Vec<&'a Part>,
     pub(crate) own: &'a Part,
+    /// What each of them extends, directly or not.
+    pub(crate) above: BTreeMap<&'a TemplateName, &'a [TemplateName]>,
 }
 
 impl<'a> Family<'a> {
@@ -118,7 +118,10 @@ impl<'a> Family<'a> {
         (last, value): (&'a Part, T),
     ) -> Result<T, TemplateError> {
         let claimants: Vec<&Part> = before.iter().map(|(part, _)| *part).chain([last]).collect();
-        let overruled = |part: &Part| claimants.iter().any(|by| by.above.contains(&part.name));
+        let extends = |by: &Part, part: &Part| {
+            self.above.get(&by.name).is_some_and(|above| above.contains(&part.name))
+        };
+        let overruled = |part: &Part| claimants.iter().any(|by| extends(by, part));
         let against = before.iter().find(|(part, other)| *other != value && !overruled(part));
         match against.map(|(part, _)| *part) {
             None => Ok(value),

@@ -49,7 +49,7 @@ pub(crate) const DEPLOY: &str = "deploy/";
 /// Sorts the files of a folder; `template.toml` and README files stay out.
 pub(crate) fn read(
     origin: &str,
-    files: BTreeMap<String, Vec<u8>>,
+    files: BTreeMap<&str, &[u8]>,
 ) -> Result<BTreeMap<ArchPath, OverlayFile>, TemplateError> {
     let mut overlay: BTreeMap<ArchPath, OverlayFile> = BTreeMap::new();
     // `files…/` sorts before `private.d/`, so that the latter replaces the former.
@@ -60,12 +60,13 @@ pub(crate) fn read(
             None => (None, ""),
         };
         let Some(folder) = folder else {
-            return Err(TemplateError::StrayFile { origin: origin.to_owned(), file });
+            let (origin, file) = (origin.to_owned(), file.to_owned());
+            return Err(TemplateError::StrayFile { origin, file });
         };
         let path = match ArchPath::try_from(format!("/{path}")) {
             Ok(path) => path,
             Err(source) => {
-                let origin = origin.to_owned();
+                let (origin, file) = (origin.to_owned(), file.to_owned());
                 return Err(TemplateError::OverlayPath { origin, file, source });
             }
         };

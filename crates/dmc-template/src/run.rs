@@ -109,7 +109,7 @@ mod tests {
     fn catalog(templates: &[(&str, &str)]) -> Catalog {
         let folder = |(name, keys): &(&str, &str)| {
             let text = format!("group = \"app\"\nsummary = \"x\"\n{keys}");
-            let files = [("template.toml".to_owned(), text.into_bytes())].into();
+            let files = [("template.toml".to_owned(), text.into_bytes().into())].into();
             TemplateFolder { name: (*name).to_owned(), files, origin: String::new() }
         };
         Catalog::read(templates.iter().map(folder).collect())

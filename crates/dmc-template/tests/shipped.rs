@@ -4,6 +4,7 @@
 
 use dmc_template::{Catalog, Conf, ConfLayer, Owner, Placed, TemplateFolder, read_rules};
 use dmc_types::{Arch, ImagePath, RuleTrigger};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +14,7 @@ fn repository() -> PathBuf {
 }
 
 /// All files below a folder by their path in it, but private ones, which a site may have.
-fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+fn files(folder: &Path) -> BTreeMap<String, Cow<'static, [u8]>> {
     let mut found = BTreeMap::new();
     let mut left = vec![folder.to_path_buf()];
     while let Some(next) = left.pop() {
@@ -23,7 +24,7 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
                 left.push(path);
             } else if path.is_file() {
                 let name = path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned();
-                found.insert(name, fs::read(&path).unwrap());
+                found.insert(name, fs::read(&path).unwrap().into());
             }
         }
     }
@@ -71,7 +72,7 @@ fn dmcs_own_image_waits_for_the_program_and_has_its_version() {
     };
     let waiting = read("dmc", folder.clone());
     assert!(matches!(waiting.get("dmc"), Err(dmc_template::TemplateError::NoProgram { .. })));
-    folder.insert("files-amd64/usr/bin/dmc".to_owned(), b"\x7fELF".to_vec());
+    folder.insert("files-amd64/usr/bin/dmc".to_owned(), b"\x7fELF".into());
     let ready = read("dmc", folder);
     let dmc = ready.get("dmc").unwrap().for_arch(Arch::Amd64).unwrap();
     assert_eq!(dmc.version.as_deref(), Some(env!("CARGO_PKG_VERSION")));
@@ -126,7 +127,7 @@ fn describe((path, placed): (&ImagePath, &Placed)) -> String {
 fn threads_may_end_as_libgcc_is_there() {
     let files = files(&repository().join("conf/rules"));
     for arch in Arch::ALL {
-        let files = files.iter().map(|(file, bytes)| (file.as_str(), bytes.as_slice()));
+        let files = files.iter().map(|(file, bytes)| (file.as_str(), &**bytes));
         let rules = read_rules(files, arch).unwrap();
         let fired = |symbol: &str| {
             let trigger = RuleTrigger::Import(symbol.to_owned());

@@ -3,6 +3,7 @@
 
 use dmc_template::TemplateFolder;
 use include_dir::{Dir, include_dir};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 static CONF: Dir = include_dir!("$CARGO_MANIFEST_DIR/../../conf");
@@ -39,12 +40,12 @@ pub(crate) fn conf_as_comment() -> String {
 }
 
 /// The shipped keyrings by file name.
-pub(crate) fn keyrings() -> BTreeMap<String, Vec<u8>> {
+pub(crate) fn keyrings() -> BTreeMap<String, Cow<'static, [u8]>> {
     let files = CONF.get_dir("keyrings").into_iter().flat_map(Dir::files);
     files
         .filter_map(|file| {
             let name = file.path().file_name()?.to_str()?.to_owned();
-            Some((name, file.contents().to_vec()))
+            Some((name, Cow::Borrowed(file.contents())))
         })
         .collect()
 }
@@ -84,11 +85,11 @@ pub(crate) fn templates() -> Vec<TemplateFolder> {
     TEMPLATES.dirs().map(folder).collect()
 }
 
-fn collect(dir: &Dir<'static>, prefix: &str, files: &mut BTreeMap<String, Vec<u8>>) {
+fn collect(dir: &Dir<'static>, prefix: &str, files: &mut BTreeMap<String, Cow<'static, [u8]>>) {
     for file in dir.files() {
         let path = file.path().display().to_string();
         if let Some(below) = path.strip_prefix(prefix) {
-            files.insert(below.to_owned(), file.contents().to_vec());
+            files.insert(below.to_owned(), Cow::Borrowed(file.contents()));
         }
     }
     for inner in dir.dirs() {

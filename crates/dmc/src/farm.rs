@@ -179,7 +179,7 @@ pub(crate) fn build(
     if args.list {
         return crate::list::print(args, settings, &tasks, bars);
     }
-    let mut extras = settings::extras(args, &settings, env);
+    let mut extras = settings::extras(args, &settings);
     extras.shard = Some(job);
     crate::do_tasks(args, settings, &steps, &tasks, &extras, bars)
 }

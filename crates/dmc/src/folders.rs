@@ -3,6 +3,7 @@
 use crate::error::CommandError;
 use camino::{Utf8Path, Utf8PathBuf};
 use dmc_template::TemplateFolder;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::FileType;
 use std::io;
@@ -44,7 +45,7 @@ pub(crate) fn read_texts(
 fn collect(
     folder: &Utf8Path,
     prefix: &str,
-    files: &mut BTreeMap<String, Vec<u8>>,
+    files: &mut BTreeMap<String, Cow<'static, [u8]>>,
 ) -> Result<(), CommandError> {
     for (name, kind) in entries(folder)? {
         let path = folder.join(&name);
@@ -54,7 +55,7 @@ fn collect(
             collect(&path, &format!("{below}/"), files)?;
         } else {
             let bytes = std::fs::read(&path).map_err(|error| unreadable(&path, &error))?;
-            files.insert(below, bytes);
+            files.insert(below, bytes.into());
         }
     }
     Ok(())

@@ -147,7 +147,10 @@ fn act(
             if args.list {
                 return list::print(args, settings, &tasks, bars);
             }
-            let extras = settings::extras(args, &settings, env);
+            let mut extras = settings::extras(args, &settings);
+            if activities.contains(&Activity::Setup) {
+                extras.conf = settings::first_conf(env);
+            }
             do_tasks(args, settings, &plan, &tasks, &extras, bars)
         }
     }

@@ -39,7 +39,10 @@ impl Bars {
     /// Shows how many tasks there are.
     pub(crate) fn tasks(&self, count: usize) {
         self.tasks.set_length(count as u64);
-        self.tasks.enable_steady_tick(Duration::from_millis(200));
+        // It takes a thread.
+        if !self.tasks.is_hidden() {
+            self.tasks.enable_steady_tick(Duration::from_millis(200));
+        }
     }
 
     /// One task more is done; `next` is under way.

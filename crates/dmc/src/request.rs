@@ -328,12 +328,12 @@ pub(crate) fn templates(
         CommandError::from_library(USAGE, &error, error.hint())
     };
     for name in &args.templates {
-        let known = catalog.names().find(|known| known.as_str() == name);
-        match (catalog.get(name), known) {
+        let broken = || catalog.names().find(|known| known.as_str() == name);
+        match catalog.get(name) {
+            Ok(template) => asked.insert(template.name().clone()),
             // A broken template is its own failure; the others are still built.
-            (_, Some(known)) => asked.insert(known.clone()),
-            (Ok(template), None) => asked.insert(template.name().clone()),
-            (Err(error), None) => {
+            Err(_) if let Some(known) = broken() => asked.insert(known.clone()),
+            Err(error) => {
                 let plain = name.strip_suffix("-dev").filter(|name| catalog.get(name).is_ok());
                 let variant =
                     plain.map(|plain| format!("its variant with tools: dmc -T -t {plain}"));
@@ -353,7 +353,7 @@ pub(crate) fn templates(
     }
     // By -T each gives way to its variant.
     let asked: BTreeSet<_> = asked.iter().map(|name| catalog.variant_of(name)).collect();
-    Ok(catalog.names().filter(|name| asked.contains(*name)).cloned().collect())
+    Ok(catalog.in_order(&asked).into_iter().cloned().collect())
 }
 
 /// Which tasks.

@@ -331,7 +331,7 @@ fn template_folders(args: &Args, env: &Environment) -> Result<Vec<TemplateFolder
 }
 
 /// What load, test and setup need.
-pub(crate) fn extras(args: &Args, settings: &Settings, env: &Environment) -> Extras {
+pub(crate) fn extras(args: &Args, settings: &Settings) -> Extras {
     let engine = match (args.engine, settings.conf.engine) {
         (Some(EngineChoice::Podman), _) | (None, dmc_template::Engine::Podman) => {
             Some(Engine::Podman)
@@ -341,7 +341,6 @@ pub(crate) fn extras(args: &Args, settings: &Settings, env: &Environment) -> Ext
         }
         _ => None,
     };
-    let conf = env.user_conf().map(|folder| (folder.join("dmc.conf"), embedded::conf_as_comment()));
     let this = std::env::current_exe().unwrap_or_else(|_| "dmc".into());
     let relay = vec![this.into_os_string(), "--relay".into()];
     let deploy = DeployOptions {
@@ -356,5 +355,10 @@ pub(crate) fn extras(args: &Args, settings: &Settings, env: &Environment) -> Ext
         Format::Provenance => DocumentKind::Provenance,
     });
     let repository = args.repository.clone();
-    Extras { engine, relay, repository, deploy, conf, shard: None, document }
+    Extras { engine, relay, repository, deploy, conf: None, shard: None, document }
+}
+
+/// Where the user's configuration would be, and what setup writes there.
+pub(crate) fn first_conf(env: &Environment) -> Option<(Utf8PathBuf, String)> {
+    env.user_conf().map(|folder| (folder.join("dmc.conf"), embedded::conf_as_comment()))
 }

@@ -16,7 +16,7 @@ pub fn template(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let folder = |(name, text): (char, &str)| TemplateFolder {
         name: name.to_string(),
-        files: BTreeMap::from([("template.toml".to_owned(), text.as_bytes().to_vec())]),
+        files: BTreeMap::from([("template.toml".to_owned(), text.as_bytes().to_vec().into())]),
         origin: format!("templates/{name}"),
     };
     let catalog = Catalog::with_tools(('a'..'e').zip(text.split(DIVIDER)).map(folder).collect());

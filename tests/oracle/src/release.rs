@@ -25,7 +25,7 @@ pub struct Summary {
 pub fn ours(release: &Release) -> Summary {
     let names =
         [release.origin(), release.label(), release.suite(), release.codename(), release.version()];
-    let file = |(path, file): (&str, &dmc_deb::release::IndexFile)| {
+    let file = |(path, file): (&str, dmc_deb::release::IndexFile)| {
         format!("{path} {} {}", file.size, file.checksum)
     };
     Summary {

@@ -80,7 +80,7 @@ fn keyrings() -> Keyrings {
     let files = folder.read_dir_utf8().unwrap().map(|entry| entry.unwrap().into_path());
     let shipped = files.filter(|path| path.extension() == Some("asc")).map(|path| ShippedKeyring {
         name: path.file_name().unwrap().to_owned(),
-        bytes: fs::read(&path).unwrap(),
+        bytes: fs::read(&path).unwrap().into(),
     });
     Keyrings { machine: MACHINE_KEYRINGS.map(Into::into).to_vec(), shipped: shipped.collect() }
 }

@@ -111,7 +111,7 @@ fn as_built() -> Fixture {
         .unwrap();
     let shipped = ShippedKeyring {
         name: "fixture".to_owned(),
-        bytes: public.to_armored_bytes(pgp::ArmorOptions::default()).unwrap(),
+        bytes: public.to_armored_bytes(pgp::ArmorOptions::default()).unwrap().into(),
     };
     let site = Site {
         folder: root,

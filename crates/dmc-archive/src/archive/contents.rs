@@ -72,7 +72,5 @@ fn listed(accepted: &AcceptedRelease, arch: Arch) -> Vec<(String, IndexFile)> {
     let names = folders
         .chain([String::new()])
         .flat_map(|folder| [arch.name(), "all"].map(|arch| format!("{folder}Contents-{arch}.gz")));
-    names
-        .filter_map(|name| accepted.release.file(&name).copied().map(|file| (name, file)))
-        .collect()
+    names.filter_map(|name| accepted.release.file(&name).map(|file| (name, file))).collect()
 }

@@ -42,7 +42,7 @@ impl Patchwork<'_> {
     /// The index of patches, where the release lists one.
     fn listed(&self) -> Option<(String, IndexFile)> {
         let path = format!("{}/Index", self.folder());
-        let file = *self.accepted.release.file(&path)?;
+        let file = self.accepted.release.file(&path)?;
         (file.size <= LARGEST_INDEX).then_some((path, file))
     }
 

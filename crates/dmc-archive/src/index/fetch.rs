@@ -75,7 +75,7 @@ pub(crate) fn choices(
     };
     let known = forms.into_iter().filter_map(|(suffix, form)| {
         let path = format!("{stem}{suffix}");
-        let file = *release.file(&path)?;
+        let file = release.file(&path)?;
         Some(IndexChoice { path, file, plain, form })
     });
     known.collect()

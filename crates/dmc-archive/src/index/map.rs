@@ -1,6 +1,6 @@
 //! The one place that maps a file into memory.
 
-use memmap2::Mmap;
+use memmap2::{Mmap, UncheckedAdvice};
 use std::fs::File;
 use std::io;
 
@@ -12,4 +12,12 @@ pub(super) fn map(file: &File) -> io::Result<Mmap> {
     // Should someone truncate the file from outside, the kernel ends the program (SIGBUS): no
     // wrong bytes are read. Bytes that were changed from outside are checked like all input.
     unsafe { Mmap::map(file) }
+}
+
+/// Gives back the memory that a mapped file takes; what is looked at later is mapped again.
+#[allow(unsafe_code, reason = "memory is taken away from under the mapping; see the comment")]
+pub(super) fn give_back(map: &Mmap) {
+    // SAFETY: the mapping is of a file, by the caller's word, and nothing was ever written to it:
+    // the next look finds the file's bytes there, as the last one did. A refusal changes nothing.
+    let _ = unsafe { map.unchecked_advise(UncheckedAdvice::DontNeed) };
 }

@@ -46,6 +46,11 @@ impl Packages {
         Ok(found.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
     }
 
+    /// Gives back the memory that lookups took; later ones take it again.
+    pub fn give_back(&self) {
+        self.parts.iter().for_each(|part| part.index.give_back());
+    }
+
     /// The architecture.
     pub fn arch(&self) -> Arch {
         self.arch
@@ -85,8 +90,8 @@ impl Packages {
     pub fn providers(&self, name: &PackageName) -> Result<Vec<Candidate>, IndexError> {
         let mut names = BTreeSet::new();
         for part in self.parts.iter().filter(|part| part.pocket.owner.is_vendor()) {
-            let rows = part.index.providers(name.as_str())?;
-            names.extend(rows.iter().filter_map(|row| row.name.parse::<PackageName>().ok()));
+            let found = part.index.providers(name.as_str(), |row| row.name.parse().ok())?;
+            names.extend(found.into_iter().flatten());
         }
         let mut found = Vec::new();
         for package in names {
@@ -140,14 +145,15 @@ impl Packages {
     ) -> Result<Vec<Candidate>, IndexError> {
         let mut found = Vec::new();
         for part in self.parts.iter().filter(|part| owned(&part.pocket.owner)) {
-            for row in part.index.packages(name.as_str())? {
+            let candidates = part.index.packages(name.as_str(), |row| {
                 let candidate = Candidate::from_row(&row, &part.pocket);
                 if candidate.is_none() {
                     let (package, version) = (row.name, row.version);
                     tracing::warn!(package, version, "an entry that cannot be read is passed over");
                 }
-                found.extend(candidate);
-            }
+                candidate
+            });
+            found.extend(candidates?.into_iter().flatten());
         }
         Ok(found)
     }

@@ -1,18 +1,24 @@
 //! A compiled index, searched where it lies.
+//!
+//! Its tables are mapped into memory. What they lead to is read from the file entry by entry: the
+//! entries of one package's dependencies lie all over it, and the kernel maps a file in strides.
 
 use super::IndexError;
 use super::format::{self, HEADER, Header, PROVISION, RECORD, RowText};
-use super::map::map;
+use super::map::{give_back, map};
 use camino::{Utf8Path, Utf8PathBuf};
 use dmc_types::{Checksum, Sha256};
 use memmap2::{Mmap, MmapMut};
 use std::fs::File;
 use std::ops::Range;
+use std::os::unix::fs::FileExt;
 
 /// A compiled index. It may be shared by threads.
 #[derive(Debug)]
 pub struct PackageIndex {
     map: Mmap,
+    /// None where it is in memory alone.
+    file: Option<File>,
     path: Utf8PathBuf,
     header: Header,
 }
@@ -67,7 +73,10 @@ impl PackageIndex {
     pub(crate) fn open(file: &File, path: &Utf8Path) -> Result<Self, IndexError> {
         let damaged = |why| IndexError::Damaged { path: path.to_owned(), why };
         let map = map(file).map_err(|_cause| damaged("it cannot be mapped"))?;
-        Self::checked(map, path.to_owned())
+        let index = Self { file: file.try_clone().ok(), ..Self::checked(map, path.to_owned())? };
+        // From here on it takes memory for what is looked up.
+        index.give_back();
+        Ok(index)
     }
 
     /// An index that is no file; `path` is what messages call it.
@@ -85,12 +94,20 @@ impl PackageIndex {
     fn checked(map: Mmap, path: Utf8PathBuf) -> Result<Self, IndexError> {
         let damaged = |why| IndexError::Damaged { path: path.clone(), why };
         let header = Header::parse(&map).ok_or_else(|| damaged("its header is wrong"))?;
-        let index = Self { map, path, header };
+        let index = Self { map, file: None, path, header };
         let tables = index.start_of(Table::Records).and_then(|start| index.map.get(start..));
         if tables.map(|bytes| format::crc(&[bytes])) != Some(header.tables_crc) {
             return Err(index.damaged("its tables are wrong"));
         }
         Ok(index)
+    }
+
+    /// Gives back the memory that lookups took.
+    pub(super) fn give_back(&self) {
+        // What is in memory alone would be lost.
+        if self.file.is_some() {
+            give_back(&self.map);
+        }
     }
 
     /// How many packages it holds.
@@ -103,21 +120,30 @@ impl PackageIndex {
         self.header.records == 0
     }
 
-    /// All packages of this name, in the order of the index.
-    pub fn packages(&self, name: &str) -> Result<Vec<Row<'_>>, IndexError> {
-        self.equal(Table::Records, name)?.map(|at| self.row(at)).collect()
+    /// What `each` makes of all packages of this name, in the order of the index.
+    pub fn packages<T>(
+        &self,
+        name: &str,
+        each: impl Fn(Row<'_>) -> T,
+    ) -> Result<Vec<T>, IndexError> {
+        self.equal(Table::Records, name)?.map(|at| self.with_row(at, &each)).collect()
     }
 
-    /// All packages whose `Provides` names this, whatever the version.
-    pub fn providers(&self, name: &str) -> Result<Vec<Row<'_>>, IndexError> {
+    /// What `each` makes of all packages whose `Provides` names this, whatever the version.
+    pub fn providers<T>(
+        &self,
+        name: &str,
+        each: impl Fn(Row<'_>) -> T,
+    ) -> Result<Vec<T>, IndexError> {
         let record = |at| Some(self.word(Table::Provisions, at, 1)? as usize);
         let found = self.equal(Table::Provisions, name)?;
-        found.map(|at| self.row(record(at).ok_or_else(|| self.missing())?)).collect()
+        let rows = found.map(|at| record(at).ok_or_else(|| self.missing()));
+        rows.map(|at| self.with_row(at?, &each)).collect()
     }
 
     /// The names of essential packages, sorted. Every row is read.
     pub fn essential(&self) -> Result<Vec<&str>, IndexError> {
-        let rows = (0..self.len()).map(|at| self.row(at));
+        let rows = (0..self.len()).map(|at| self.mapped_row(at));
         let named = rows.map(|row| row.map(|row| row.essential.then_some(row.name)));
         named.filter_map(Result::transpose).collect()
     }
@@ -130,7 +156,7 @@ impl PackageIndex {
     /// Reads every entry, which a search does only for those that it looks at.
     pub(crate) fn check(&self) -> Result<(), IndexError> {
         for at in 0..self.len() {
-            self.row(at)?;
+            self.mapped_row(at)?;
         }
         for at in 0..self.count(Table::Provisions) {
             self.name(Table::Provisions, at)?;
@@ -204,20 +230,39 @@ impl PackageIndex {
         read().ok_or_else(|| self.missing())
     }
 
-    fn row(&self, at: usize) -> Result<Row<'_>, IndexError> {
-        let name = self.name(Table::Records, at)?;
+    /// What `each` makes of a row, which is read from the file.
+    fn with_row<T>(&self, at: usize, each: &impl Fn(Row<'_>) -> T) -> Result<T, IndexError> {
+        let Some(file) = &self.file else { return self.mapped_row(at).map(each) };
+        let (place, crc) = self.place(at)?;
+        let mut bytes = vec![0; place.len()];
+        file.read_exact_at(&mut bytes, place.start as u64)
+            .map_err(|_cause| self.damaged("an entry cannot be read"))?;
+        self.row(at, &bytes, crc).map(each)
+    }
+
+    fn mapped_row(&self, at: usize) -> Result<Row<'_>, IndexError> {
+        let (place, crc) = self.place(at)?;
+        let bytes = self.map.get(place).ok_or_else(|| self.missing())?;
+        self.row(at, bytes, crc)
+    }
+
+    /// Where a row lies, and its checksum.
+    fn place(&self, at: usize) -> Result<(Range<usize>, u32), IndexError> {
         let read = || {
             let [offset, length, crc] = [1, 2, 3].map(|word| self.word(Table::Records, at, word));
             let start = usize::try_from(offset?).ok()?.checked_add(HEADER)?;
             let end = start.checked_add(usize::try_from(length?).ok()?)?;
-            let bytes = self.map.get(..self.start_of(Table::Records)?)?.get(start..end)?;
-            Some((bytes, crc?))
+            (end <= self.start_of(Table::Records)?).then_some((start..end, crc?))
         };
-        let (bytes, crc) = read().ok_or_else(|| self.missing())?;
+        read().ok_or_else(|| self.missing())
+    }
+
+    fn row<'b>(&'b self, at: usize, bytes: &'b [u8], crc: u32) -> Result<Row<'b>, IndexError> {
         if format::crc(&[bytes]) != crc {
             return Err(self.damaged("an entry's checksum is wrong"));
         }
         let text: Option<RowText<'_>> = postcard::from_bytes(bytes).ok();
+        let name = self.name(Table::Records, at)?;
         let row = text.and_then(|text| row(name, &text));
         row.ok_or_else(|| self.damaged("an entry cannot be read"))
     }
@@ -293,24 +338,24 @@ mod tests {
         let text: String = text.iter().map(|(name, version)| stanza(name, version)).collect();
         let index = open(&index(&text)).unwrap();
         assert_eq!(index.len(), 4);
-        let versions = |name| -> Vec<String> {
-            index.packages(name).unwrap().iter().map(|row| row.version.to_owned()).collect()
-        };
+        let versions =
+            |name| -> Vec<String> { index.packages(name, |row| row.version.to_owned()).unwrap() };
         assert_eq!(versions("zsh"), ["2", "1"]);
         assert_eq!(versions("bash"), ["1"]);
         for absent in ["", "aaa", "bas", "bashh", "zzz"] {
             assert!(versions(absent).is_empty(), "{absent}");
         }
-        assert_eq!(index.providers("virtual").unwrap().len(), 4);
-        assert_eq!(index.providers("v-dash").unwrap()[0].name, "dash");
-        let row = index.packages("dash").unwrap()[0];
-        assert_eq!((row.source, row.source_version, row.size), ("dash", "0.5", 5));
+        assert_eq!(index.providers("virtual", |_| ()).unwrap().len(), 4);
+        assert_eq!(index.providers("v-dash", |row| row.name == "dash").unwrap(), [true]);
+        let is_right =
+            |row: Row<'_>| (row.source, row.source_version, row.size) == ("dash", "0.5", 5);
+        assert_eq!(index.packages("dash", is_right).unwrap(), [true]);
     }
 
     #[test]
     fn an_empty_index_is_an_index() {
         let index = open(&index("")).unwrap();
-        assert!(index.is_empty() && index.packages("x").unwrap().is_empty());
+        assert!(index.is_empty() && index.packages("x", |_| ()).unwrap().is_empty());
     }
 
     #[test]
@@ -322,9 +367,9 @@ mod tests {
             damaged[at] ^= 0x20;
             let Ok(index) = open(&damaged) else { continue };
             // What is damaged is refused, and the rest is right.
-            let read = ["one", "two", "three"].map(|name| index.packages(name));
+            let read = ["one", "two", "three"].map(|name| index.packages(name, |_| ()));
             assert!(read.iter().any(Result::is_err), "byte {at} of {}", whole.len());
-            assert!(index.providers("virtual").is_err(), "byte {at} of {}", whole.len());
+            assert!(index.providers("virtual", |_| ()).is_err(), "byte {at} of {}", whole.len());
             assert!(read.iter().flatten().all(|rows| rows.len() == 1), "byte {at}");
         }
         for length in 0..whole.len() {
@@ -347,8 +392,8 @@ mod tests {
             let mut file = header.to_bytes().to_vec();
             file.extend(&bytes);
             if let Ok(index) = open(&file) {
-                let _ = index.packages("a");
-                let _ = index.providers("a");
+                let _ = index.packages("a", |_| ());
+                let _ = index.providers("a", |_| ());
                 prop_assert!(index.names().count() == index.len());
             }
             let mut out = std::io::Cursor::new(Vec::new());
@@ -360,7 +405,7 @@ mod tests {
             let text: String = names.iter().rev().map(|name| stanza(name, "1")).collect();
             let index = open(&index(&text)).unwrap();
             for name in &names {
-                prop_assert_eq!(index.packages(name).unwrap().len(), 1);
+                prop_assert_eq!(index.packages(name, |_| ()).unwrap().len(), 1);
             }
             let sorted: Vec<_> = index.names().map(|name| name.unwrap().to_owned()).collect();
             prop_assert!(sorted.into_iter().eq(names));

@@ -8,6 +8,7 @@ use dmc_deb::release::Keyring;
 use dmc_deb::sources::SignedBy;
 use dmc_types::Sha256;
 use sha2::Digest as _;
+use std::borrow::Cow;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
 
@@ -29,7 +30,7 @@ pub(crate) struct KeyFiles<'a> {
 pub(crate) type Named = (String, Keyring);
 
 /// The name of a file with keys, and its bytes.
-type KeyText = (String, Vec<u8>);
+type KeyText = (String, Cow<'static, [u8]>);
 
 /// The keyrings that count for a mirror, as they were read: not parsed yet.
 #[derive(Debug)]
@@ -92,7 +93,7 @@ impl KeyFiles<'_> {
             SignedBy::Machine => (self.vendor()?, Vec::new()),
             SignedBy::Inline(key) => {
                 let name = "Signed-By of apt's configuration".to_owned();
-                (vec![vec![(name, key.as_bytes().to_vec())]], Vec::new())
+                (vec![vec![(name, key.clone().into_bytes().into())]], Vec::new())
             }
             SignedBy::Keys { files, fingerprints } => {
                 let groups = match files.as_slice() {
@@ -110,7 +111,7 @@ impl KeyFiles<'_> {
         for file in files {
             let path = Utf8PathBuf::from(file.to_string_lossy().into_owned());
             match read(&inside(self.root, &path)) {
-                Ok(bytes) => all.push((path.to_string(), bytes)),
+                Ok(bytes) => all.push((path.to_string(), bytes.into())),
                 Err(source) => return Err(MirrorError::Keyring { path, source }),
             }
         }
@@ -121,7 +122,7 @@ impl KeyFiles<'_> {
         let mut machine = Vec::new();
         for path in &self.keyrings.machine {
             match read(&inside(self.root, path)) {
-                Ok(bytes) => machine.push((path.to_string(), bytes)),
+                Ok(bytes) => machine.push((path.to_string(), bytes.into())),
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(source) => return Err(MirrorError::Keyring { path: path.clone(), source }),
             }

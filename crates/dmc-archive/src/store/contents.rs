@@ -4,7 +4,12 @@ use super::StoreError;
 use camino::Utf8PathBuf;
 use dmc_types::FileFacts;
 use std::fs::File;
+use std::io;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
+
+/// Bytes that are passed on at a time: they stay in the processor's cache.
+const PART: usize = 64 << 10;
 
 /// The decoded regular files of one package, in the order of its entries.
 #[derive(Debug)]
@@ -37,13 +42,47 @@ impl Contents {
 
     /// The same for `size` bytes from `offset` on, after what is in `into`.
     pub fn append(&self, offset: u64, size: u64, into: &mut Vec<u8>) -> Result<(), StoreError> {
-        if offset.checked_add(size).is_none_or(|end| end > self.length) {
-            return Err(StoreError::Damaged { path: self.path.clone(), why: "it is too short" });
-        }
+        self.has(offset, size)?;
         let start = into.len();
         into.resize(start.saturating_add(usize::try_from(size).unwrap_or(usize::MAX)), 0);
         self.file
             .read_exact_at(&mut into[start..], offset)
             .map_err(|source| StoreError::io("read", &self.path, source))
     }
+
+    /// The same, passed on in parts.
+    pub fn pass(
+        &self,
+        offset: u64,
+        size: u64,
+        to: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), StoreError> {
+        self.has(offset, size)?;
+        in_parts(&self.file, offset..offset + size, to)
+            .map_err(|source| StoreError::io("read", &self.path, source))
+    }
+
+    fn has(&self, offset: u64, size: u64) -> Result<(), StoreError> {
+        match offset.checked_add(size) {
+            Some(end) if end <= self.length => Ok(()),
+            _ => Err(StoreError::Damaged { path: self.path.clone(), why: "it is too short" }),
+        }
+    }
+}
+
+/// Passes a range of a file on.
+pub(super) fn in_parts(
+    file: &File,
+    range: Range<u64>,
+    to: &mut dyn FnMut(&[u8]),
+) -> io::Result<()> {
+    let left = |at: u64| usize::try_from(range.end.saturating_sub(at)).unwrap_or(PART).min(PART);
+    let (mut at, mut part) = (range.start, vec![0; left(range.start)]);
+    while at < range.end {
+        let part = &mut part[..left(at)];
+        file.read_exact_at(part, at)?;
+        to(part);
+        at += part.len() as u64;
+    }
+    Ok(())
 }

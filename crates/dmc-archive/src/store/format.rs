@@ -172,9 +172,9 @@ mod tests {
         store.put_record(&KEY, b"record").unwrap();
         store.adapt().unwrap();
         let now = text(&store);
-        assert!(now.contains("pieces 1\n"), "{now}");
+        assert!(now.contains("pieces 2\n"), "{now}");
         assert!(store.piece(&KEY).unwrap().is_some(), "it is of this format");
-        fs::write(store.root().join(FILE), now.replace("pieces 1", "pieces 0")).unwrap();
+        fs::write(store.root().join(FILE), now.replace("pieces 2", "pieces 0")).unwrap();
         store.clone().read_only().adapt().unwrap();
         assert!(store.piece(&KEY).unwrap().is_some(), "a run that only reads changes nothing");
         store.adapt().unwrap();

@@ -26,6 +26,7 @@ pub use check::Verdict;
 pub use clean::{Limits, Needed, SPARE, surplus};
 pub use contents::Contents;
 pub use error::StoreError;
+pub use sealed::Payload;
 pub use stock::Object;
 
 pub(crate) use objects::deb_name;

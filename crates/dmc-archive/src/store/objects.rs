@@ -1,6 +1,6 @@
 //! What the shelves hold, by type.
 
-use super::sealed::Kind;
+use super::sealed::{Kind, Payload};
 use super::{Contents, Shelf, Store, StoreError};
 use crate::memory::Memory;
 use dmc_types::{Checksum, PackageFacts, Sha256, Sha512, Suite};
@@ -10,11 +10,12 @@ use std::io::{Read, Seek};
 use std::sync::Arc;
 
 // Raised whenever `PackageFacts`, or what the decoder reads into it, changes.
-pub(super) const FACTS: Kind = Kind { shelf: Shelf::Facts, letter: b'F', version: 4 };
-pub(super) const PIECE: Kind = Kind { shelf: Shelf::Pieces, letter: b'P', version: 1 };
-pub(super) const RECORD: Kind = Kind { shelf: Shelf::Records, letter: b'R', version: 1 };
-pub(super) const ALIAS: Kind = Kind { shelf: Shelf::Records, letter: b'A', version: 1 };
-pub(super) const MEMORY: Kind = Kind { shelf: Shelf::Releases, letter: b'M', version: 1 };
+pub(super) const FACTS: Kind = Kind::new(Shelf::Facts, b'F', 4);
+// Whoever takes a piece compares it with the bytes that it is of.
+pub(super) const PIECE: Kind = Kind::new(Shelf::Pieces, b'P', 2).summed();
+pub(super) const RECORD: Kind = Kind::new(Shelf::Records, b'R', 1);
+pub(super) const ALIAS: Kind = Kind::new(Shelf::Records, b'A', 1);
+pub(super) const MEMORY: Kind = Kind::new(Shelf::Releases, b'M', 1);
 
 /// How the names of memories end.
 pub(super) const ACCEPTED: &str = "_accepted";
@@ -69,9 +70,14 @@ impl Store {
         }
     }
 
-    /// A compressed piece of a layer, by the caller's key; none where it is absent or damaged.
-    pub fn piece(&self, key: &Sha256) -> Result<Option<Vec<u8>>, StoreError> {
-        self.unseal(PIECE, &key.to_string())
+    /// Whether a compressed piece of a layer is there (not whether it is intact).
+    pub fn has_piece(&self, key: &Sha256) -> bool {
+        self.exists(Shelf::Pieces, &key.to_string())
+    }
+
+    /// A compressed piece of a layer, by the caller's key, who checks it; none where it is absent.
+    pub fn piece(&self, key: &Sha256) -> Result<Option<Payload>, StoreError> {
+        self.open_sealed(PIECE, &key.to_string())
     }
 
     /// Keeps a compressed piece of a layer.
@@ -309,7 +315,9 @@ mod tests {
         store.put_piece(&key, b"piece").unwrap();
         assert_eq!(store.record(&key).unwrap(), None);
         store.put_record(&key, b"record").unwrap();
-        assert_eq!(store.piece(&key).unwrap().unwrap(), b"piece");
+        let (found, mut bytes) = (store.piece(&key).unwrap().unwrap(), Vec::new());
+        found.pass(&mut |part| bytes.extend_from_slice(part)).unwrap();
+        assert_eq!((found.length(), &*bytes), (5, &b"piece"[..]));
         assert_eq!(store.record(&key).unwrap().unwrap(), b"record");
     }
 

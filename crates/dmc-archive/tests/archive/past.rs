@@ -98,7 +98,10 @@ async fn below_the_floor_nothing_is_accepted_even_by_an_empty_store() {
 fn both_known(stage: &Stage) -> ArchiveSpec {
     let mut spec = stage.spec();
     let bytes = STRANGER.public_binary();
-    spec.vendor.keyrings.shipped.push(ShippedKeyring { name: "stranger".into(), bytes });
+    spec.vendor
+        .keyrings
+        .shipped
+        .push(ShippedKeyring { name: "stranger".into(), bytes: bytes.into() });
     spec
 }
 
@@ -206,11 +209,11 @@ async fn a_key_that_has_expired_since_still_counts_for_its_time() {
     let suites = suites.map(|suite| FakeSuite { keys: vec![key.clone()], ..suite });
     let stage = Stage::with(FakeArchive::of(&suites));
     let mut spec = dated(&stage, HOUR);
-    spec.vendor.keyrings.shipped[0].bytes = key.public_binary();
+    spec.vendor.keyrings.shipped[0].bytes = key.public_binary().into();
     news(&stage, spec.clone()).await.unwrap();
-    spec.vendor.keyrings.shipped[0].bytes = key.revoked().public_binary();
+    spec.vendor.keyrings.shipped[0].bytes = key.revoked().public_binary().into();
     refused(news(&stage, spec.clone()).await, "revoked since", &["revoked"]);
-    spec.vendor.keyrings.shipped[0].bytes = key.public_binary();
+    spec.vendor.keyrings.shipped[0].bytes = key.public_binary().into();
     spec.snapshot = None;
     refused(news(&stage, spec).await, "now", &["expired"]);
 }
@@ -276,7 +279,7 @@ async fn what_was_found_of_a_signature_today_serves_with_these_keys_and_bytes_al
     let at = |stage: &Stage, ring: Vec<u8>, now: i64| {
         let mut spec = stage.spec();
         spec.now = EPOCH + now;
-        spec.vendor.keyrings.shipped[0].bytes = ring;
+        spec.vendor.keyrings.shipped[0].bytes = ring.into();
         spec
     };
     let public = || key.public_binary();

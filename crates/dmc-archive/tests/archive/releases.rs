@@ -246,7 +246,8 @@ async fn shipped_keys_help_where_the_machines_are_too_old() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("old.gpg");
     fs::write(&path, STRANGER.public_binary()).unwrap();
-    let shipped = |bytes| vec![ShippedKeyring { name: "test".into(), bytes }];
+    let shipped =
+        |bytes: Vec<u8>| vec![ShippedKeyring { name: "test".into(), bytes: bytes.into() }];
     let machine = vec![path.to_str().unwrap().into(), "/absent.gpg".into()];
     let mut spec = stage.spec();
     spec.vendor.keyrings = Keyrings { machine, shipped: shipped(KEY.public_binary()) };

@@ -154,7 +154,7 @@ pub(crate) fn spec(url: &str) -> ArchiveSpec {
         pockets: vec![suite.parse().unwrap()],
         components: vec!["main".into()],
     };
-    let shipped = vec![ShippedKeyring { name: "test".into(), bytes: KEY.public_binary() }];
+    let shipped = vec![ShippedKeyring { name: "test".into(), bytes: KEY.public_binary().into() }];
     ArchiveSpec {
         vendor: VendorSpec {
             name: "debian".into(),

@@ -201,7 +201,7 @@ async fn local_archives_need_no_server() {
     let folder = tempfile::tempdir().unwrap();
     stage.archive.write_to(folder.path());
     let mut spec = crate::stage::spec(&format!("file://{}", folder.path().display()));
-    spec.vendor.keyrings.shipped[0].bytes = KEY.public_binary();
+    spec.vendor.keyrings.shipped[0].bytes = KEY.public_binary().into();
     let options = TransportOptions { network: dmc_archive::transport::Network::Offline, ..quick() };
     let archive = stage.run_with(spec, options);
     let wanted = candidate(&archive, "hello").await;

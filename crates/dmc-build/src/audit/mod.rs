@@ -18,7 +18,6 @@ pub(crate) use tracker::Trackers;
 
 use crate::error::BuildError;
 use crate::workshop::{Workshop, of_platform};
-use dmc_image::Layout;
 use dmc_image::oci::{Descriptor, Index};
 use dmc_types::{Arch, Sha256, TemplateName, UnixTime};
 use std::sync::Arc;
@@ -97,7 +96,7 @@ impl Workshop {
         template: &TemplateName,
         images: &[AuditedImage],
     ) -> Result<(), BuildError> {
-        let layout = Layout::open(self.settings.out.clone())?;
+        let layout = self.layout_there()?;
         let Some(index) = layout.resolve(&format!("{template}:latest"))? else { return Ok(()) };
         let document: Index = layout.read_document(&index)?;
         let of = |manifest: &Descriptor| {

@@ -47,7 +47,7 @@ impl Workshop {
         if !self.settings.out.join("oci-layout").exists() {
             return Ok(None);
         }
-        Ok(Some(Layout::open(self.settings.out.clone())?))
+        Ok(Some(self.layout_there()?))
     }
 
     /// The packages of these images.

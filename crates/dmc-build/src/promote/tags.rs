@@ -68,7 +68,7 @@ impl Workshop {
     /// How the templates that a template is made of stand to commits.
     pub(crate) fn worktree(&self, template: &TemplateName) -> Worktree {
         match self.settings.catalog.get(template.as_str()) {
-            Ok(template) => Worktree::of(template.origins().iter().map(Utf8Path::new)),
+            Ok(template) => self.worktrees.of(template.origins().iter().map(Utf8Path::new)),
             Err(_broken) => Worktree::None,
         }
     }

@@ -130,7 +130,7 @@ impl Workshop {
         if !self.settings.out.join("index.json").exists() {
             return Err(none().into());
         }
-        let layout = Layout::open(self.settings.out.clone())?;
+        let layout = self.layout_there()?;
         let entry = layout.resolve(&self.latest(template))?.ok_or_else(none)?;
         Ok((layout, Descriptor::new(&entry.media_type, entry.digest, entry.size)))
     }

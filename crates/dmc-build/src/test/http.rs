@@ -52,7 +52,7 @@ mod tests {
 
     fn test(keys: &str) -> HttpTest {
         let toml = format!("group = \"base\"\nsummary = \"x\"\n[[test]]\nname = \"x\"\n{keys}");
-        let files = [("template.toml".to_owned(), toml.into_bytes())].into();
+        let files = [("template.toml".to_owned(), toml.into_bytes().into())].into();
         let (name, origin) = ("it".to_owned(), String::new());
         let folder = dmc_template::TemplateFolder { name, files, origin };
         let catalog = dmc_template::Catalog::read(vec![folder]);

@@ -87,7 +87,7 @@ impl Stage {
             rules: rules(),
             verify: fs::read_to_string(repository().join("conf/verify.toml")).unwrap(),
             scripts: fs::read_to_string(repository().join("conf/scripts.toml")).unwrap(),
-            keyrings: BTreeMap::from([("test".to_owned(), KEY.public_binary())]),
+            keyrings: BTreeMap::from([("test".to_owned(), KEY.public_binary().into())]),
             compression: dmc_types::Compressions::default(),
             store: self.path("store"),
             out: self.path("out"),
@@ -184,14 +184,14 @@ pub(crate) fn catalog(more: &[(&str, &str)]) -> Catalog {
         let folder = entry.unwrap().into_path();
         let read = |path: &Utf8PathBuf| {
             let name = path.strip_prefix(&folder).unwrap().to_string();
-            (!name.starts_with("private.d/")).then(|| (name, fs::read(path).unwrap()))
+            (!name.starts_with("private.d/")).then(|| (name, fs::read(path).unwrap().into()))
         };
         let files = files(&folder).iter().filter_map(read).collect();
         let name = folder.file_name().unwrap().to_owned();
         folders.push(TemplateFolder { origin: name.clone(), name, files });
     }
     for (name, text) in more {
-        let files = BTreeMap::from([("template.toml".to_owned(), text.as_bytes().to_vec())]);
+        let files = BTreeMap::from([("template.toml".to_owned(), text.as_bytes().to_vec().into())]);
         folders.push(TemplateFolder { origin: (*name).into(), name: (*name).into(), files });
     }
     Catalog::read(folders)

@@ -5,6 +5,7 @@
 //! apt does.
 
 use super::ReleaseError;
+use std::borrow::Cow;
 
 const BEGIN: &[u8] = b"-----BEGIN PGP SIGNED MESSAGE-----";
 const SIGNATURE: &[u8] = b"-----BEGIN PGP SIGNATURE-----";
@@ -12,7 +13,8 @@ const END: &[u8] = b"-----END PGP SIGNATURE-----";
 
 /// A signed text and its signatures, not yet judged.
 pub(super) struct Cleartext<'a> {
-    text: Vec<u8>,
+    /// Borrowed where it stands in the message as it is hashed but for its line ends.
+    text: Cow<'a, [u8]>,
     armor: &'a [u8],
 }
 
@@ -31,22 +33,23 @@ impl<'a> Cleartext<'a> {
                 _ => return Err(refused("its header has a line other than `Hash`")),
             }
         }
-        let mut text = Vec::with_capacity(lines.rest.len());
+        let (start, mut is_verbatim) = (lines.rest, true);
         let armor = loop {
             let before = lines.rest;
             match lines.next() {
                 None => return Err(refused("it has no signature block")),
                 Some(SIGNATURE) => break before,
-                Some(line) if line.starts_with(b"-") => {
-                    let Some(escaped) = line.strip_prefix(b"- ") else {
-                        return Err(refused("a line of the text begins with an unescaped dash"));
-                    };
-                    text.extend_from_slice(escaped);
+                Some(line) if line.starts_with(b"-") && !line.starts_with(b"- ") => {
+                    return Err(refused("a line of the text begins with an unescaped dash"));
                 }
-                Some(line) => text.extend_from_slice(line),
+                Some(line) => {
+                    let is_whole = before.get(line.len()) == Some(&b'\n');
+                    is_verbatim &= is_whole && !line.starts_with(b"-");
+                }
             }
-            text.push(b'\n');
         };
+        let signed = &start[..start.len() - armor.len()];
+        let text = if is_verbatim { Cow::Borrowed(signed) } else { Cow::Owned(unescaped(signed)) };
         if !lines.any(|line| line == END) {
             return Err(refused("its signature block has no end"));
         }
@@ -78,6 +81,16 @@ impl<'a> Cleartext<'a> {
     pub(super) fn armor(&self) -> &'a [u8] {
         self.armor
     }
+}
+
+/// The text without what only protects it on its way.
+fn unescaped(signed: &[u8]) -> Vec<u8> {
+    let mut text = Vec::with_capacity(signed.len());
+    for line in (Lines { rest: signed }) {
+        text.extend_from_slice(line.strip_prefix(b"- ").unwrap_or(line));
+        text.push(b'\n');
+    }
+    text
 }
 
 /// Lines without their ends and without trailing white space, which signatures do not cover.

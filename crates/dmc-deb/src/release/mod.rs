@@ -12,6 +12,7 @@
 
 mod cleartext;
 mod error;
+mod files;
 mod keyring;
 mod signature;
 mod text;
@@ -22,8 +23,8 @@ pub use text::parse_time;
 
 use cleartext::Cleartext;
 use dmc_types::{Checksum, Sha256, Suite, UnixTime};
+use files::IndexFiles;
 use sha2::Digest as _;
-use std::collections::BTreeMap;
 
 /// How far an archive's clock may be ahead of ours, in seconds.
 pub const CLOCK_SKEW: UnixTime = 600;
@@ -102,7 +103,7 @@ struct ReleaseText {
     components: Vec<String>,
     acquire_by_hash: bool,
     successors: Vec<String>,
-    files: BTreeMap<Box<str>, IndexFile>,
+    files: IndexFiles,
 }
 
 impl Release {
@@ -127,7 +128,10 @@ impl Release {
             from: demand.now,
             until: good.until.unwrap_or(day).min(day),
         };
-        Self::read(&message, verdict, demand)
+        let release = Self::read(&message, verdict, demand)?;
+        // What was kept a verdict about has been read.
+        release.text.files.check()?;
+        Ok(release)
     }
 
     /// The same by a verdict that was kept: signatures are not judged again, all else is. None
@@ -254,13 +258,13 @@ impl Release {
 
     /// What the release says of an index, by its path below the suite's folder:
     /// `main/binary-amd64/Packages.xz`.
-    pub fn file(&self, path: &str) -> Option<&IndexFile> {
+    pub fn file(&self, path: &str) -> Option<IndexFile> {
         self.text.files.get(path)
     }
 
-    /// All indices by path, in the order of their paths.
-    pub fn files(&self) -> impl Iterator<Item = (&str, &IndexFile)> {
-        self.text.files.iter().map(|(path, file)| (&**path, file))
+    /// All indices by path, in the order of the text.
+    pub fn files(&self) -> impl Iterator<Item = (&str, IndexFile)> {
+        self.text.files.iter()
     }
 }
 

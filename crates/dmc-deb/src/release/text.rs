@@ -1,10 +1,10 @@
 //! The fields of a release, once its signature is known to be good.
 
-use super::{CLOCK_SKEW, Demand, IndexFile, ReleaseError, ReleaseText};
+use super::files::{Field, IndexFiles};
+use super::{CLOCK_SKEW, Demand, ReleaseError, ReleaseText};
 use crate::deb822;
-use dmc_types::{Checksum, UnixTime};
+use dmc_types::UnixTime;
 use std::collections::BTreeMap;
-use std::ops::Bound::{Included, Unbounded};
 
 /// Most keys of `Signed-By` that are read.
 const MOST_SUCCESSORS: usize = 32;
@@ -87,18 +87,14 @@ pub(super) fn answers(asked: &str, suite: &str, codename: &str) -> bool {
 }
 
 /// A security suite's Components read `updates/main`, its paths `main/…`.
-fn as_in_paths(component: String, files: &BTreeMap<Box<str>, IndexFile>) -> String {
-    let folder = format!("{component}/");
-    let next = files.range::<str, _>((Included(&*folder), Unbounded)).next();
+fn as_in_paths(component: String, files: &IndexFiles) -> String {
     match component.rsplit_once('/') {
-        Some((_, last)) if !next.is_some_and(|(path, _)| path.starts_with(&folder)) => {
-            last.to_owned()
-        }
+        Some((_, last)) if !files.has_below(&format!("{component}/")) => last.to_owned(),
         _ => component,
     }
 }
 
-fn malformed(field: &'static str, why: impl Into<String>) -> ReleaseError {
+pub(super) fn malformed(field: &'static str, why: impl Into<String>) -> ReleaseError {
     ReleaseError::Malformed { field, why: why.into() }
 }
 
@@ -150,47 +146,13 @@ impl<'a> Fields<'a> {
         }
     }
 
-    fn files(&self) -> Result<BTreeMap<Box<str>, IndexFile>, ReleaseError> {
-        if let Some(lines) = self.get("SHA256") {
-            return files("SHA256", lines, |digest| digest.parse().ok().map(Checksum::Sha256));
-        }
-        if let Some(lines) = self.get("SHA512") {
-            return files("SHA512", lines, |digest| digest.parse().ok().map(Checksum::Sha512));
-        }
-        Err(ReleaseError::WeakChecksums)
+    fn files(&self) -> Result<IndexFiles, ReleaseError> {
+        let strongest = Field::STRONGEST_FIRST.into_iter().find_map(|field| {
+            let lines = self.get(field.name())?;
+            Some(IndexFiles::new(field, lines))
+        });
+        strongest.ok_or(ReleaseError::WeakChecksums)
     }
-}
-
-fn files(
-    field: &'static str,
-    lines: &str,
-    checksum: impl Fn(&str) -> Option<Checksum>,
-) -> Result<BTreeMap<Box<str>, IndexFile>, ReleaseError> {
-    let mut files = Vec::new();
-    for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
-        let read = || {
-            let mut words = line.split_ascii_whitespace();
-            let checksum = checksum(words.next()?)?;
-            let size = words.next()?.parse().ok()?;
-            let path = words.next().filter(|path| stays_below(path))?;
-            words.next().is_none().then_some((path, IndexFile { size, checksum }))
-        };
-        let Some((path, file)) = read() else {
-            let shown: String = line.chars().take(200).collect();
-            return Err(malformed(field, format!("has a line that cannot be read: `{shown}`")));
-        };
-        files.push((Box::from(path), file));
-    }
-    files.sort_by(|(a, _): &(Box<str>, _), (b, _)| a.cmp(b));
-    let clash = files.windows(2).find(|pair| pair[0].0 == pair[1].0 && pair[0].1 != pair[1].1);
-    if let Some([(path, _), ..]) = clash {
-        return Err(malformed(field, format!("says two things of `{path}`")));
-    }
-    Ok(files.into_iter().collect())
-}
-
-fn stays_below(path: &str) -> bool {
-    path.split('/').all(|part| !matches!(part, "" | "." | ".."))
 }
 
 /// Seconds since 1970 of `Sat, 12 Sep 2026 07:55:41 UTC` (RFC 2822, and `UTC`, `GMT` and `Z`).

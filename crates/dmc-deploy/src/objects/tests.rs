@@ -18,7 +18,7 @@ const IMAGE: &str = "registry.example:5000/team/it@sha256:\
 fn folder(name: &str, text: &str) -> TemplateFolder {
     let user = if text.starts_with("user =") { "" } else { "user = \"65532:65532\"\n" };
     let text = format!("group = \"base\"\nsummary = \"x\"\n{user}{text}");
-    let files = BTreeMap::from([("template.toml".to_owned(), text.into_bytes())]);
+    let files = BTreeMap::from([("template.toml".to_owned(), text.into_bytes().into())]);
     TemplateFolder { name: name.to_owned(), files, origin: name.to_owned() }
 }
 
@@ -250,7 +250,7 @@ fn shipped_templates_keep_the_rules_of_scanners() {
     for (path, bytes) in all {
         let (name, rest) = path.split_once('/').unwrap();
         let folder = folders.entry(name.to_owned()).or_insert_with(|| folder(name, ""));
-        folder.files.insert(rest.to_owned(), bytes);
+        folder.files.insert(rest.to_owned(), bytes.into());
     }
     let catalog = Catalog::read(folders.into_values().collect());
     let mut judged = Vec::new();

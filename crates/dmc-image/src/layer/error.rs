@@ -42,6 +42,9 @@ pub enum LayerError {
         /// What of it.
         why: &'static str,
     },
+    /// A compressed piece that was there a moment ago could not be read.
+    #[error("cannot read a compressed piece of the layer in the store")]
+    Piece(#[source] io::Error),
     /// The layer's bytes could not be written.
     #[error("cannot write the layer")]
     Write(#[source] io::Error),
@@ -55,6 +58,7 @@ impl LayerError {
                 "drop the object from the store, so that its package is fetched and decoded again"
             }
             Self::Untold { .. } => "leave the file out by `exclude`, or write gzip alone",
+            Self::Piece(_) => "run it again; if it stays so, look for damage: dmc check",
             Self::Compress => "report this as a defect of dmc",
             Self::Write(_) => "check the free space and the permissions of the output folder",
         }

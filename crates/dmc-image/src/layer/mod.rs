@@ -9,27 +9,29 @@
 //! can fetch those alone that it lacks (the module `chunked`). The tar is the same in all of them.
 //!
 //! Pieces are made side by side and written in order; about 4 MiB of the tar are in memory at a
-//! time, more only where one file is larger. Digests are taken while the bytes pass.
+//! time, more only where one file is larger, and none of what is stored. Digests are taken while
+//! the bytes pass.
 
 mod chunked;
 mod error;
+mod gzip;
 mod piece;
 
 pub use chunked::{Section, Table};
 pub use error::LayerError;
 pub(crate) use piece::read_content;
-pub use piece::{NoPieces, PieceKey, PieceStore};
+pub use piece::{NoPieces, PieceKey, PieceStore, PieceValue};
 
 use crate::oci::{Descriptor, media_type};
 use crate::sha256::{Digesting, finish};
 use crate::tar;
 use crate::tree::{ContentSource, SealedTree};
 use dmc_types::{Compression, Sha256, ZstdLevel};
-use piece::{Gzip, Piece};
+use piece::Piece;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
-use std::io::{self, Write};
+use std::io::Write;
 
 /// Bytes of the tar that are made at a time.
 const BATCH: u64 = 4 << 20;
@@ -78,7 +80,7 @@ impl Layer {
 /// A digest of all that a layer's bytes depend on, computed without reading any contents: equal
 /// keys mean equal layers, so a caller that kept the [`Layer`] need not write it again.
 pub fn layer_key(tree: &SealedTree, compression: Compression) -> Sha256 {
-    let mut key = piece::key_hasher();
+    let mut key = gzip::key_hasher();
     key.update(format!("layer 1, {compression}\n"));
     for piece in piece::cut(tree) {
         piece.add_to(&mut key);
@@ -100,7 +102,7 @@ pub fn write_layer(
 ) -> Result<Layer, LayerError> {
     let mut out = Digesting::new(out);
     let ((diff_id, uncompressed_size), table) = match compression {
-        Compression::Gzip => (write_gzip(tree, source, pieces, &mut out)?, None),
+        Compression::Gzip => (gzip::write(tree, source, pieces, &mut out)?, None),
         Compression::Zstd(level) => (write_zstd(tree, source, level, &mut out)?, None),
         Compression::ZstdChunked(level) => {
             let (tar, table) = chunked::write(tree, source, pieces, level, &mut out)?;
@@ -110,27 +112,6 @@ pub fn write_layer(
     out.flush().map_err(LayerError::Write)?;
     let (digest, size) = out.finish();
     Ok(Layer { diff_id, digest, size, uncompressed_size, compression, table })
-}
-
-fn write_gzip(
-    tree: &SealedTree,
-    source: &dyn ContentSource,
-    pieces: &dyn PieceStore,
-    out: &mut (dyn Write + Send),
-) -> Result<(Sha256, u64), LayerError> {
-    let mut plain = Digesting::new(io::sink());
-    for batch in batches(&piece::cut(tree)) {
-        let encode = |gzip: &mut Gzip, piece: &Piece<'_>| piece.encode(gzip, source, pieces);
-        let encoded = side_by_side(batch, Gzip::new, encode)?;
-        let (hashed, written) = rayon::join(
-            || encoded.iter().try_for_each(|piece| plain.write_all(&piece.plain)),
-            || encoded.iter().try_for_each(|piece| out.write_all(&piece.gzip)),
-        );
-        hashed.and(written).map_err(LayerError::Write)?;
-    }
-    plain.write_all(&tar::END).map_err(LayerError::Write)?;
-    out.write_all(&Gzip::new().compress(&tar::END)?).map_err(LayerError::Write)?;
-    Ok(plain.finish())
 }
 
 /// Encodes pieces side by side, the largest first so that no thread is left with it at the end,

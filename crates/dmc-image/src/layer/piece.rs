@@ -1,4 +1,4 @@
-//! One piece of a layer: some whole members of the tar, and the gzip member they become.
+//! One piece of a layer: some whole members of the tar.
 //!
 //! Where a piece begins is a function of the tree alone (see [`cut`]), so that a change somewhere
 //! leaves the other pieces as they are. A piece's key names the bytes that go in and the way they
@@ -9,9 +9,9 @@ use crate::sha256::{finish, sha256};
 use crate::tar::{self, Header, Kind};
 use crate::tree::{Content, ContentSource, Node, NodeKind, SealedTree, StoredContent};
 use dmc_types::{ImagePath, Sha256};
-use libdeflater::{CompressionLvl, Compressor, crc32};
 use sha2::Digest as _;
 use std::fmt;
+use std::io;
 use std::ops::Range;
 
 /// A file of this size or more is a piece of its own; smaller entries share pieces up to it.
@@ -19,20 +19,6 @@ const LARGEST_SHARED: u64 = 256 << 10;
 
 /// Mean distance in bytes between cuts that the hash of a path asks for.
 const CUT_DISTANCE: u64 = 512 << 10;
-
-/// libdeflate's level. Part of the promise that equal trees give equal layers: a change changes
-/// every digest.
-const LEVEL: i32 = 6;
-
-/// What every piece begins with: gzip, deflate, no name, no time, no flags, unknown system
-/// (RFC 1952, 2.3).
-const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
-
-/// CRC-32 and length of the uncompressed bytes, at the end of a gzip member.
-const GZIP_TRAILER: usize = 8;
-
-/// CRC-32 of the gzip member, after it in a value of the store.
-const ENVELOPE: usize = 4;
 
 /// Most memory that is set aside on the word of a size alone.
 const LARGEST_RESERVED: usize = 64 << 20;
@@ -59,11 +45,23 @@ impl fmt::Display for PieceKey {
 /// It is a cache: what it returns is checked, what it fails to keep is compressed again. The
 /// values are opaque to it.
 pub trait PieceStore: Sync {
+    /// Whether there is something under this key.
+    fn has(&self, key: &PieceKey) -> bool;
+
     /// What was put under this key, if it is still there.
-    fn get(&self, key: &PieceKey) -> Option<Vec<u8>>;
+    fn get(&self, key: &PieceKey) -> Option<Box<dyn PieceValue>>;
 
     /// Keeps a value under a key, replacing what is there.
     fn put(&self, key: &PieceKey, value: &[u8]);
+}
+
+/// One value of a [`PieceStore`], the same bytes whenever it is read.
+pub trait PieceValue {
+    /// Its length in bytes.
+    fn length(&self) -> u64;
+
+    /// Passes all of it on, in parts of any size.
+    fn pass(&self, to: &mut dyn FnMut(&[u8])) -> io::Result<()>;
 }
 
 /// A store that keeps nothing.
@@ -71,7 +69,11 @@ pub trait PieceStore: Sync {
 pub struct NoPieces;
 
 impl PieceStore for NoPieces {
-    fn get(&self, _: &PieceKey) -> Option<Vec<u8>> {
+    fn has(&self, _: &PieceKey) -> bool {
+        false
+    }
+
+    fn get(&self, _: &PieceKey) -> Option<Box<dyn PieceValue>> {
         None
     }
 
@@ -133,41 +135,36 @@ pub(super) const fn content(node: &Node) -> Option<&Content> {
     }
 }
 
-/// A piece as part of the tar, and compressed.
-pub(super) struct Encoded {
-    pub(super) plain: Vec<u8>,
-    pub(super) gzip: Vec<u8>,
-}
-
 impl Piece<'_> {
-    /// The piece as a gzip member: the stored one if it is intact and belongs to these very
-    /// bytes, else compressed anew and stored.
-    ///
-    /// For a stored piece contents are compared with it by CRC-32 and length, not by SHA-256:
-    /// they were verified when it was made. A decayed store is noticed either way, and decay that
-    /// slipped through could only give a layer that its own digests contradict.
-    pub(super) fn encode(
+    /// Its key among pieces of one kind, whose keys begin so.
+    pub(super) fn key(&self, mut key: sha2::Sha256) -> PieceKey {
+        self.add_to(&mut key);
+        PieceKey(finish(key))
+    }
+
+    /// Passes the piece on, part by part, contents not verified. Returns its length in bytes.
+    pub(super) fn pass(
         &self,
-        compressor: &mut Gzip,
         source: &dyn ContentSource,
-        pieces: &dyn PieceStore,
-    ) -> Result<Encoded, LayerError> {
-        let Assembled { plain, key, members } = self.assemble(source, key_hasher())?;
-        let stored = pieces.get(&key).and_then(|stored| unwrap(stored, &plain));
-        if let Some(gzip) = stored {
-            return Ok(Encoded { plain, gzip });
+        to: &mut dyn FnMut(&[u8]),
+    ) -> Result<u64, LayerError> {
+        let (mut total, mut frame) = (0, Vec::new());
+        for (path, node) in &self.entries {
+            header(path, node).append_to(&mut frame);
+            if let Some(content) = content(node) {
+                to(&frame);
+                total += frame.len() as u64 + pass_content(path, content, source, to)?;
+                frame.clear();
+                tar::pad(&mut frame, content.size());
+            }
         }
-        verify(&plain, &members)?;
-        let mut gzip = compressor.compress(&plain)?;
-        gzip.extend_from_slice(&crc32(&gzip).to_le_bytes());
-        pieces.put(&key, &gzip);
-        gzip.truncate(gzip.len() - ENVELOPE);
-        Ok(Encoded { plain, gzip })
+        to(&frame);
+        Ok(total + frame.len() as u64)
     }
 
     /// The piece as part of the tar, contents verified.
     pub(super) fn plain(&self, source: &dyn ContentSource) -> Result<Vec<u8>, LayerError> {
-        let Assembled { plain, members, .. } = self.assemble(source, key_hasher())?;
+        let Assembled { plain, members, .. } = self.assemble(source, sha2::Sha256::new())?;
         verify(&plain, &members)?;
         Ok(plain)
     }
@@ -227,11 +224,6 @@ pub(super) struct Member<'a> {
     pub(super) body: Range<usize>,
 }
 
-/// The start of a key: what the bytes depend on besides the entries.
-pub(super) fn key_hasher() -> sha2::Sha256 {
-    sha2::Sha256::new_with_prefix(format!("dmc piece 1, gzip {LEVEL}\n"))
-}
-
 fn add_to_key(key: &mut sha2::Sha256, head: &[u8], content: Option<&Content>) {
     // A header says by its own length and typeflag whether a digest follows.
     key.update(head);
@@ -280,8 +272,35 @@ fn append_content(
     })?;
     match plain.get(start..) {
         Some(found) if found.len() as u64 == stored.size => Ok(()),
-        found => Err(corrupted(path, stored, found.unwrap_or_default())),
+        found => Err(corrupted(path, stored, found.unwrap_or_default().len() as u64)),
     }
+}
+
+/// The same, part by part. Returns how many bytes there were.
+fn pass_content(
+    path: &ImagePath,
+    content: &Content,
+    source: &dyn ContentSource,
+    to: &mut dyn FnMut(&[u8]),
+) -> Result<u64, LayerError> {
+    let stored = match content {
+        Content::Inline(bytes) => {
+            to(bytes);
+            return Ok(bytes.len() as u64);
+        }
+        Content::Stored(stored) => stored,
+    };
+    let mut passed = 0;
+    let mut count = |bytes: &[u8]| {
+        passed += bytes.len() as u64;
+        to(bytes);
+    };
+    source.pass(stored, &mut count).map_err(|source| LayerError::Source {
+        path: path.clone(),
+        object: stored.object,
+        source,
+    })?;
+    if passed == stored.size { Ok(passed) } else { Err(corrupted(path, stored, passed)) }
 }
 
 /// The contents of one file, verified.
@@ -294,7 +313,7 @@ pub(crate) fn read_content(
     append_content(path, content, source, &mut bytes)?;
     match content {
         Content::Stored(stored) if sha256(&bytes) != stored.digest => {
-            Err(corrupted(path, stored, &bytes))
+            Err(corrupted(path, stored, bytes.len() as u64))
         }
         _ => Ok(bytes),
     }
@@ -306,58 +325,12 @@ pub(super) fn verify(plain: &[u8], members: &[Member<'_>]) -> Result<(), LayerEr
         let Some(Content::Stored(stored)) = content(node) else { continue };
         let found = plain.get(body.clone()).unwrap_or_default();
         if sha256(found) != stored.digest {
-            return Err(corrupted(path, stored, found));
+            return Err(corrupted(path, stored, found.len() as u64));
         }
     }
     Ok(())
 }
 
-fn corrupted(path: &ImagePath, stored: &StoredContent, found: &[u8]) -> LayerError {
-    LayerError::Corrupted {
-        path: path.clone(),
-        object: stored.object,
-        wanted: stored.size,
-        found: found.len() as u64,
-    }
-}
-
-/// The gzip member in a value of the store, if it is whole and made of `plain`.
-fn unwrap(mut stored: Vec<u8>, plain: &[u8]) -> Option<Vec<u8>> {
-    let (gzip, envelope) = stored.split_last_chunk::<ENVELOPE>()?;
-    let (_, trailer) = gzip.split_last_chunk::<GZIP_TRAILER>()?;
-    let intact = gzip.starts_with(&GZIP_HEADER)
-        && *trailer == gzip_trailer(plain)
-        && *envelope == crc32(gzip).to_le_bytes();
-    stored.truncate(stored.len() - ENVELOPE);
-    intact.then_some(stored)
-}
-
-fn gzip_trailer(plain: &[u8]) -> [u8; GZIP_TRAILER] {
-    // RFC 1952: the length modulo 2^32.
-    let length = (plain.len() as u64 & u64::from(u32::MAX)) << 32;
-    (length | u64::from(crc32(plain))).to_le_bytes()
-}
-
-/// libdeflate's state, made once a thread.
-pub(super) struct Gzip(Compressor);
-
-impl Gzip {
-    pub(super) fn new() -> Self {
-        Self(Compressor::new(CompressionLvl::new(LEVEL).unwrap_or_default()))
-    }
-
-    /// One gzip member. The frame is written here, so that it does not depend on libdeflate.
-    pub(super) fn compress(&mut self, plain: &[u8]) -> Result<Vec<u8>, LayerError> {
-        let bound = self.0.deflate_compress_bound(plain.len());
-        let mut gzip = vec![0; GZIP_HEADER.len() + bound + GZIP_TRAILER];
-        gzip[..GZIP_HEADER.len()].copy_from_slice(&GZIP_HEADER);
-        let written = self
-            .0
-            .deflate_compress(plain, &mut gzip[GZIP_HEADER.len()..])
-            .map_err(|_full| LayerError::Compress)?;
-        gzip.truncate(GZIP_HEADER.len() + written);
-        gzip.extend_from_slice(&gzip_trailer(plain));
-        gzip.shrink_to_fit();
-        Ok(gzip)
-    }
+fn corrupted(path: &ImagePath, stored: &StoredContent, found: u64) -> LayerError {
+    LayerError::Corrupted { path: path.clone(), object: stored.object, wanted: stored.size, found }
 }

@@ -6,7 +6,7 @@ use crate::sha256::sha256;
 use crate::tree::{Content, FileTree, Node, NodeKind, SourceError, StoredContent};
 use dmc_types::{ImagePath, UnixTime};
 use std::collections::BTreeMap;
-use std::io::Read;
+use std::io::{self, Read};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -33,6 +33,20 @@ impl ContentSource for Store {
     }
 }
 
+/// A value that comes in parts.
+struct InParts(Vec<u8>);
+
+impl PieceValue for InParts {
+    fn length(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    fn pass(&self, to: &mut dyn FnMut(&[u8])) -> io::Result<()> {
+        self.0.chunks(7).for_each(to);
+        Ok(())
+    }
+}
+
 #[derive(Default)]
 struct Pieces {
     kept: Mutex<BTreeMap<PieceKey, Vec<u8>>>,
@@ -40,8 +54,13 @@ struct Pieces {
 }
 
 impl PieceStore for Pieces {
-    fn get(&self, key: &PieceKey) -> Option<Vec<u8>> {
-        self.kept.lock().unwrap().get(key).cloned()
+    fn has(&self, key: &PieceKey) -> bool {
+        self.kept.lock().unwrap().contains_key(key)
+    }
+
+    fn get(&self, key: &PieceKey) -> Option<Box<dyn PieceValue>> {
+        let value = self.kept.lock().unwrap().get(key).cloned()?;
+        Some(Box::new(InParts(value)))
     }
 
     fn put(&self, key: &PieceKey, value: &[u8]) {

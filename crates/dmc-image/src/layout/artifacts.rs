@@ -8,6 +8,10 @@ use dmc_types::Sha256;
 /// Annotation with the kind of an in-toto statement.
 pub const PREDICATE_TYPE: &str = "in-toto.io/predicate-type";
 
+/// Annotation of an entry in `index.json` with the digest of what a document is about, so that it
+/// need not be read to tell. It is no part of the artifact.
+const SUBJECT: &str = "dmc.subject";
+
 /// A document about an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document {
@@ -50,7 +54,7 @@ impl Layout {
                 ref_name(entry).is_none() && replaced.iter().any(|old| old.digest == entry.digest)
             };
             entries.retain(|entry| !gone(entry));
-            entries.extend(attached.iter().cloned());
+            entries.extend(attached.iter().map(|document| about(document, &subject.digest)));
         })?;
         Ok(attached)
     }
@@ -73,10 +77,17 @@ impl Layout {
     /// The artifacts about an index or a manifest, in the order of `index.json`. Those that are
     /// listed there and missing are about nothing.
     pub fn referrers(&self, subject: &Sha256) -> Result<Vec<Descriptor>, LayoutError> {
-        let mut found = Vec::new();
-        for entry in self.read_index()?.manifests.into_iter().filter(is_artifact) {
-            let about = self.artifact(&entry)?.and_then(|artifact| artifact.subject);
-            if about.is_some_and(|about| about.digest == *subject) {
+        let (mut found, digest) = (Vec::new(), oci(subject));
+        for entry in self.read_index()?.manifests.iter().filter(|entry| is_artifact(entry)) {
+            let is_about = if let Some(about) = entry.annotations.get(SUBJECT) {
+                *about == digest && self.has_blob(&entry.digest, entry.size)
+            } else {
+                let about = self.artifact(entry)?.and_then(|artifact| artifact.subject);
+                about.is_some_and(|about| about.digest == *subject)
+            };
+            if is_about {
+                let mut entry = entry.clone();
+                entry.annotations.remove(SUBJECT);
                 found.push(entry);
             }
         }
@@ -91,6 +102,17 @@ impl Layout {
             Err(error) => Err(error),
         }
     }
+}
+
+/// A document as `index.json` lists it.
+fn about(document: &Descriptor, subject: &Sha256) -> Descriptor {
+    let mut entry = document.clone();
+    entry.annotations.insert(SUBJECT.to_owned(), oci(subject));
+    entry
+}
+
+fn oci(digest: &Sha256) -> String {
+    format!("sha256:{digest}")
 }
 
 /// Whether an entry of `index.json` is a document about an image: it has a kind and no name.

@@ -55,7 +55,7 @@ impl Layout {
     /// An `index.json` that cannot be read: nothing says then which images there were.
     pub fn check(&self) -> Result<Checked, LayoutError> {
         let _lock = self.lock_shared()?;
-        let entries = self.read_index()?.manifests;
+        let entries = self.read_index()?.manifests.clone();
         let mut checked = Checked::default();
         for (digest, length, sound) in self.read_all()? {
             checked.blobs += 1;

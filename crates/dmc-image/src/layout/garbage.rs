@@ -100,7 +100,7 @@ impl Layout {
     /// that another dmc may be about to name them. The caller holds the lock.
     fn kept(&self, spare: Duration) -> Result<Kept, LayoutError> {
         let (artifacts, named): (Vec<_>, Vec<_>) =
-            self.read_index()?.manifests.into_iter().partition(is_artifact);
+            self.read_index()?.manifests.iter().cloned().partition(is_artifact);
         let mut kept = Kept { blobs: BTreeSet::new(), orphans: BTreeSet::new() };
         self.follow(named, &mut kept.blobs)?;
         let mut open = Vec::new();

@@ -14,6 +14,7 @@ mod check;
 mod error;
 mod files;
 mod garbage;
+mod memory;
 mod planned;
 mod reference;
 mod refs;
@@ -24,6 +25,7 @@ pub use check::{Checked, Unsound};
 pub use error::LayoutError;
 pub use files::{ImageFile, ImageFileKind, ImageFiles};
 pub use garbage::Collected;
+pub use memory::IndexMemory;
 pub use reference::{RefName, Reference, TagError};
 pub use refs::{CONTAINERD_NAME, REF_NAME};
 
@@ -47,6 +49,7 @@ const DOCUMENT_LIMIT: u64 = 16 << 20;
 #[derive(Debug, Clone)]
 pub struct Layout {
     root: Utf8PathBuf,
+    memory: IndexMemory,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -61,7 +64,7 @@ impl Layout {
     /// # Errors
     /// [`LayoutError::NotALayout`] where there is none.
     pub fn open(root: impl Into<Utf8PathBuf>) -> Result<Self, LayoutError> {
-        let layout = Self { root: root.into() };
+        let layout = Self { root: root.into(), memory: IndexMemory::default() };
         match layout.marker()? {
             None => Err(LayoutError::NotALayout { path: layout.root }),
             Some(marker) if marker.image_layout_version == "1.0.0" => Ok(layout),
@@ -76,7 +79,7 @@ impl Layout {
     /// # Errors
     /// [`LayoutError::NotALayout`] for a folder with other contents.
     pub fn open_or_create(root: impl Into<Utf8PathBuf>) -> Result<Self, LayoutError> {
-        let layout = Self { root: root.into() };
+        let layout = Self { root: root.into(), memory: IndexMemory::default() };
         let root = &layout.root;
         fs::create_dir_all(root).map_err(|e| LayoutError::io("create", root, e))?;
         if layout.marker()?.is_none() {
@@ -85,6 +88,12 @@ impl Layout {
         let blobs = root.join("blobs/sha256");
         fs::create_dir_all(&blobs).map_err(|e| LayoutError::io("create", &blobs, e))?;
         Self::open(layout.root)
+    }
+
+    /// The same layout, with what is remembered of its `index.json` from other openings.
+    #[must_use]
+    pub fn remembering(self, memory: &IndexMemory) -> Self {
+        Self { memory: memory.clone(), ..self }
     }
 
     /// The folder.
@@ -191,7 +200,7 @@ fn read_bounded(path: &Utf8Path, limit: u64) -> Result<Option<Vec<u8>>, LayoutEr
     if size > limit {
         return Err(LayoutError::TooLarge { path: path.to_owned(), size, limit });
     }
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
     // It may grow while it is read.
     file.take(limit).read_to_end(&mut bytes).map_err(failed)?;
     Ok(Some(bytes))

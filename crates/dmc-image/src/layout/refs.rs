@@ -1,9 +1,12 @@
 //! `index.json`: which names there are, and what they mean.
 
 use super::artifacts::is_artifact;
+use super::memory::Stamp;
 use super::{DOCUMENT_LIMIT, Layout, LayoutError, Reference, read_bounded};
 use crate::oci::{Annotations, Descriptor, Index};
 use dmc_types::TemplateName;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Annotation with the name of an image in a layout (OCI image specification, "Annotations").
 pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
@@ -15,13 +18,14 @@ impl Layout {
     /// What a name means: the descriptor of an index or a manifest, as it stands in `index.json`.
     pub fn resolve(&self, name: &str) -> Result<Option<Descriptor>, LayoutError> {
         let index = self.read_index()?;
-        Ok(index.manifests.into_iter().find(|entry| ref_name(entry) == Some(name)))
+        Ok(index.manifests.iter().find(|entry| ref_name(entry) == Some(name)).cloned())
     }
 
     /// Every name and what it means, sorted by name. Entries without a name are left out.
     pub fn refs(&self) -> Result<Vec<(String, Descriptor)>, LayoutError> {
-        let entries = self.read_index()?.manifests.into_iter();
-        Ok(entries.filter_map(|entry| Some((ref_name(&entry)?.to_owned(), entry))).collect())
+        let index = self.read_index()?;
+        let named = |entry: &Descriptor| Some((ref_name(entry)?.to_owned(), entry.clone()));
+        Ok(index.manifests.iter().filter_map(named).collect())
     }
 
     /// Makes names mean `target`, whatever they meant before. Other names stay. Readers see all
@@ -34,11 +38,17 @@ impl Layout {
         if !self.blob_path(&target.digest).is_file() {
             return Err(self.missing(target));
         }
-        let replaced: Vec<String> = names.iter().map(|name| name.name.to_string()).collect();
+        let new = names.iter().map(|name| (name.name.to_string(), entry(target, name)));
+        let new: BTreeMap<String, Descriptor> = new.collect();
+        let replaced = |entry: &Descriptor| ref_name(entry).and_then(|name| new.get(name));
+        let index = self.read_index()?;
+        let mut there = index.manifests.iter().filter_map(|entry| Some((entry, replaced(entry)?)));
+        if there.clone().count() == new.len() && there.all(|(old, new)| old == new) {
+            return Ok(());
+        }
         self.change_index(|entries| {
-            entries
-                .retain(|entry| !ref_name(entry).is_some_and(|n| replaced.iter().any(|m| m == n)));
-            entries.extend(names.iter().map(|name| entry(target, name)));
+            entries.retain(|entry| replaced(entry).is_none());
+            entries.extend(new.values().cloned());
         })
     }
 
@@ -64,14 +74,24 @@ impl Layout {
         Ok(removed)
     }
 
-    pub(super) fn read_index(&self) -> Result<Index, LayoutError> {
+    /// What `index.json` says, read once for as long as it does not change.
+    pub(super) fn read_index(&self) -> Result<Arc<Index>, LayoutError> {
         let path = self.root.join("index.json");
-        match read_bounded(&path, DOCUMENT_LIMIT)? {
-            None => Ok(Index::new(Vec::new(), Annotations::new())),
-            Some(bytes) => {
-                serde_json::from_slice(&bytes).map_err(|source| LayoutError::Json { path, source })
-            }
+        // Taken before it is read: an index that is replaced meanwhile is read again next time.
+        let stamp = std::fs::metadata(&path).ok().map(|file| Stamp::of(&file));
+        if let Some(index) = stamp.and_then(|stamp| self.memory.recall(stamp)) {
+            return Ok(index);
         }
+        let Some(bytes) = read_bounded(&path, DOCUMENT_LIMIT)? else {
+            return Ok(Arc::new(Index::new(Vec::new(), Annotations::new())));
+        };
+        let index = serde_json::from_slice(&bytes)
+            .map(Arc::new)
+            .map_err(|source| LayoutError::Json { path, source })?;
+        if let Some(stamp) = stamp {
+            self.memory.keep(stamp, &index);
+        }
+        Ok(index)
     }
 
     /// The caller holds the lock.
@@ -80,13 +100,13 @@ impl Layout {
         change: impl FnOnce(&mut Vec<Descriptor>),
     ) -> Result<(), LayoutError> {
         let before = self.read_index()?;
-        let mut after = before.clone();
+        let mut after = Index::clone(&before);
         change(&mut after.manifests);
         // The order must not depend on which template was made first; documents come last.
         let place = |it: &Descriptor| (is_artifact(it), ref_name(it).map(str::to_owned), it.digest);
         after.manifests.sort_by_cached_key(place);
         let path = self.root.join("index.json");
-        if after == before && path.is_file() {
+        if after == *before && path.is_file() {
             return Ok(());
         }
         self.write_durably(&path, &after.to_json())

@@ -486,6 +486,36 @@ fn statements_of_another_kind_stay_beside_a_new_one() {
 }
 
 #[test]
+fn documents_that_an_entry_says_nothing_of_are_read() {
+    let (_folder, root) = folder();
+    let layout = Layout::open_or_create(&root).unwrap();
+    let (one, other) = (write_index(&layout, "one"), write_index(&layout, "other"));
+    let sbom = about(&layout, &one, "sbom", "text");
+    let path = root.join("index.json");
+    let text = fs::read_to_string(&path).unwrap();
+    let said = format!("\"dmc.subject\":\"sha256:{}\"", one.digest);
+    assert!(text.contains(&said), "{text}");
+    fs::write(&path, text.replace(&said, "\"x\":\"\"")).unwrap();
+    let found = layout.referrers(&one.digest).unwrap();
+    assert_eq!((found.len(), found[0].digest), (1, sbom.digest));
+    assert_eq!(layout.referrers(&other.digest).unwrap(), []);
+    // The next document of that kind takes its place.
+    let newer = about(&layout, &one, "sbom", "newer");
+    assert_eq!(layout.referrers(&one.digest).unwrap(), [newer]);
+}
+
+#[test]
+fn what_others_change_is_seen() {
+    let (_folder, root) = folder();
+    let layout = Layout::open_or_create(&root).unwrap();
+    let one = write_index(&layout, "one");
+    tag(&layout, &one, &[("nginx", "1")]);
+    assert!(layout.resolve("nginx:2").unwrap().is_none());
+    tag(&Layout::open(&root).unwrap(), &one, &[("nginx", "2")]);
+    assert_eq!(layout.resolve("nginx:2").unwrap().unwrap().digest, one.digest);
+}
+
+#[test]
 fn documents_go_with_their_subject() {
     let (_folder, root) = folder();
     let layout = Layout::open_or_create(&root).unwrap();
@@ -510,7 +540,7 @@ fn documents_go_with_their_subject() {
     for gone in [&goes, &follows] {
         assert!(!layout.blob_path(&gone.digest).exists());
     }
-    let entries = layout.read_index().unwrap().manifests;
+    let entries = layout.read_index().unwrap().manifests.clone();
     assert_eq!(entries.len(), 3, "one name and two documents: {entries:?}");
 }
 

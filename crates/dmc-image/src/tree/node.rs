@@ -135,4 +135,12 @@ pub trait ContentSource: Sync {
     /// Appends exactly `content.size` bytes to `into`. Size and digest are checked by the caller
     /// of this method, so an implementation need not.
     fn append(&self, content: &StoredContent, into: &mut Vec<u8>) -> Result<(), SourceError>;
+
+    /// Passes the same bytes on, in parts of any size.
+    fn pass(&self, content: &StoredContent, to: &mut dyn FnMut(&[u8])) -> Result<(), SourceError> {
+        let mut bytes = Vec::new();
+        self.append(content, &mut bytes)?;
+        to(&bytes);
+        Ok(())
+    }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::overlay;
 use crate::{Owner, Piece, Placed, TestStep};
 use dmc_types::{Arch, ImagePath};
 
@@ -8,7 +9,8 @@ mod deploy;
 /// A folder of one text, with group and summary before it unless it has its own.
 fn folder(name: &str, text: &str) -> TemplateFolder {
     let head = if text.contains("group =") { "" } else { "group = \"base\"\nsummary = \"x\"\n" };
-    let files = BTreeMap::from([(overlay::TEXT.to_owned(), format!("{head}{text}").into_bytes())]);
+    let files =
+        BTreeMap::from([(overlay::TEXT.to_owned(), format!("{head}{text}").into_bytes().into())]);
     TemplateFolder { name: name.to_owned(), files, origin: format!("templates/{name}") }
 }
 
@@ -17,7 +19,7 @@ fn catalog(folders: &[(&str, &str)]) -> Catalog {
 }
 
 fn with_file(mut folder: TemplateFolder, file: &str, bytes: &[u8]) -> TemplateFolder {
-    folder.files.insert(file.to_owned(), bytes.to_vec());
+    folder.files.insert(file.to_owned(), bytes.to_vec().into());
     folder
 }
 
@@ -48,6 +50,33 @@ fn parents_are_built_before_their_children() {
     assert_eq!(names, ["z", "a", "m"]);
     let parts = catalog.get("m").unwrap().parts().iter().map(TemplateName::as_str);
     assert_eq!(parts.collect::<Vec<_>>(), ["z", "a", "part", "m"]);
+}
+
+#[test]
+fn the_order_of_some_depends_on_no_other_template() {
+    let folders = [("aa", "extends = [\"z\"]"), ("b", ""), ("it", "extends = [\"z\"]"), ("z", "")];
+    let all = catalog(&folders);
+    let names: Vec<&str> = all.names().map(TemplateName::as_str).collect();
+    assert_eq!(names, ["z", "aa", "b", "it"]);
+    let asked = ["b", "it", "z", "gone"].map(|name| name.parse().unwrap()).into();
+    for catalog in [all, catalog(&folders[1..])] {
+        let order = catalog.in_order(&asked).into_iter().map(TemplateName::as_str);
+        assert_eq!(order.collect::<Vec<_>>(), ["b", "z", "it"]);
+    }
+}
+
+#[test]
+fn a_circle_is_told_alike_whichever_of_it_is_asked_for() {
+    let catalog = catalog(&[
+        ("c", "extends = [\"b\"]"),
+        ("a", "extends = [\"c\"]"),
+        ("b", "extends = [\"a\"]"),
+        ("below", "extends = [\"c\"]"),
+    ]);
+    let told = |name| catalog.get(name).unwrap_err().to_string();
+    assert_eq!(told("c"), "templates extend each other in a circle: a → c → b → a");
+    assert_eq!((told("a"), told("b")), (told("c"), told("c")));
+    assert!(told("below").contains("`c`"), "{}", told("below"));
 }
 
 #[test]

@@ -20,7 +20,7 @@ fn catalog(folders: &[(&str, &str)]) -> Catalog {
         name: (*name).to_owned(),
         files: BTreeMap::from([(
             "template.toml".to_owned(),
-            format!("group = \"base\"\nsummary = \"x\"\n{text}").into_bytes(),
+            format!("group = \"base\"\nsummary = \"x\"\n{text}").into_bytes().into(),
         )]),
         origin: format!("templates/{name}"),
     };

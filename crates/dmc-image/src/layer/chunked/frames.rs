@@ -71,7 +71,11 @@ impl<'a> Frames<'a> {
     ) -> Result<Self, LayerError> {
         let Assembled { plain, key, members } = piece.assemble(source, zstd.key())?;
         let stretches = stretches(&plain, &members);
-        let stored = pieces.get(&key).and_then(|stored| unwrap(stored, &plain, stretches.len()));
+        let stored = pieces.get(&key).and_then(|stored| {
+            let mut value = Vec::new();
+            stored.pass(&mut |bytes| value.extend_from_slice(bytes)).ok()?;
+            unwrap(value, &plain, stretches.len())
+        });
         if let Some((bytes, each)) = stored {
             return Ok(Self { plain, members, bytes, each });
         }
