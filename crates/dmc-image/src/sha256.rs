@@ -15,7 +15,6 @@ pub(crate) fn finish(hasher: sha2::Sha256) -> Sha256 {
 }
 
 /// Passes bytes on and keeps their digest and number.
-#[derive(Clone)]
 pub(crate) struct Digesting<W> {
     inner: W,
     hasher: sha2::Sha256,
