@@ -430,23 +430,20 @@ fn third_party(candidate: &Candidate) -> Option<String> {
     }
 }
 
-/// Whether everything that a summary speaks of is in the layout, with the record of its files. Of
-/// the layers only the size is looked at.
-pub(crate) fn is_complete(layout: &Layout, summary: &ImageSummary) -> bool {
-    summary.manifests().all(|manifest| {
-        let Ok(image) = layout.read_document::<Manifest>(manifest) else { return false };
-        layout.read_blob(&image.config).is_ok()
-            && ImageRecord::read(layout, &manifest.digest).is_ok()
-            && image.layers.iter().all(|layer| layout.has_blob(&layer.digest, layer.size))
-    })
-}
-
-/// Lets garbage collection spare an image for a while, as it does a new one. False where parts of
-/// it are not there.
-pub(crate) fn keep(layout: &Layout, summary: &ImageSummary) -> bool {
-    summary.manifests().all(|manifest| {
-        let Ok(image) = layout.read_document::<Manifest>(manifest) else { return false };
-        let mut blobs = [manifest, &image.config].into_iter().chain(&image.layers);
-        blobs.all(|blob| layout.keep_blob(&blob.digest, blob.size).unwrap_or(false))
-    })
+/// The blobs that a summary speaks of, by digest and size, where all of them are in the layout, and
+/// the record of its files. Of the layers only the size is looked at.
+pub(crate) fn blobs(layout: &Layout, summary: &ImageSummary) -> Option<Vec<(Sha256, u64)>> {
+    let mut blobs = Vec::new();
+    for manifest in summary.manifests() {
+        let image: Manifest = layout.read_document(manifest).ok()?;
+        layout.read_blob(&image.config).ok()?;
+        let there = ImageRecord::is_there(layout, &manifest.digest)
+            && image.layers.iter().all(|layer| layout.has_blob(&layer.digest, layer.size));
+        if !there {
+            return None;
+        }
+        let all = [manifest, &image.config].into_iter().chain(&image.layers);
+        blobs.extend(all.map(|blob| (blob.digest, blob.size)));
+    }
+    Some(blobs)
 }

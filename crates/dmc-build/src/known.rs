@@ -44,6 +44,14 @@ enum Because {
     SameAnswers,
 }
 
+/// An image that need not be built.
+struct Found {
+    summary: ImageSummary,
+    because: Because,
+    /// Digests and sizes of what it consists of in the layout.
+    blobs: Vec<(Sha256, u64)>,
+}
+
 impl Workshop {
     /// What of the releases of a run reaches an image.
     pub(crate) async fn releases(&self) -> Result<Releases, BuildError> {
@@ -82,7 +90,7 @@ impl Workshop {
         let releases = self.basis(template, arch).await?;
         let inputs = self.inputs(template, arch, &releases)?;
         let found = self.find(&inputs, &releases, arch).await?;
-        Ok(found.map(|(summary, _)| summary))
+        Ok(found.map(|found| found.summary))
     }
 
     async fn find(
@@ -90,26 +98,30 @@ impl Workshop {
         inputs: &Inputs,
         releases: &Releases,
         arch: Arch,
-    ) -> Result<Option<(ImageSummary, Because)>, BuildError> {
+    ) -> Result<Option<Found>, BuildError> {
         let Ok(layout) = self.layout_there() else { return Ok(None) };
-        let complete = |summary: &ImageSummary| image::is_complete(&layout, summary);
-        let same = self.remembered::<ImageSummary>(&inputs.key_with(&releases.digests))?;
-        if let Some(summary) = same.filter(complete) {
-            return Ok(Some((summary, Because::SameReleases)));
+        let complete = |summary: ImageSummary, because| {
+            let blobs = image::blobs(&layout, &summary)?;
+            Some(Found { summary, because, blobs })
+        };
+        let same = self.remembered(&inputs.key_with(&releases.digests))?;
+        if let Some(found) = same.and_then(|same| complete(same, Because::SameReleases)) {
+            return Ok(Some(found));
         }
         if self.settings.locked.is_some() {
             return Ok(None);
         }
-        let last = self.remembered::<ImageSummary>(&inputs.key())?;
-        let Some(summary) = last.filter(complete) else { return Ok(None) };
-        let origin = self.origin(&summary.manifest.digest)?;
+        let last = self.remembered(&inputs.key())?;
+        let last = last.and_then(|last| complete(last, Because::SameAnswers));
+        let Some(found) = last else { return Ok(None) };
+        let origin = self.origin(&found.summary.manifest.digest)?;
         let Some(origin) = origin.filter(|origin| origin.inputs == *inputs) else {
             return Ok(None);
         };
         // An index that cannot be had or read is the matter of whoever builds from it.
         let Ok(packages) = self.metadata.index(arch).await else { return Ok(None) };
         let holds = origin.trace.holds(&packages).unwrap_or(false);
-        Ok(holds.then_some((summary, Because::SameAnswers)))
+        Ok(holds.then_some(found))
     }
 
     /// What the image with this manifest was made from, as far as the store knows.
@@ -137,9 +149,10 @@ impl Workshop {
         let releases = self.basis(template, arch).await?;
         let inputs = self.inputs(template, arch, &releases)?;
         let found = self.find(&inputs, &releases, arch).await?;
-        if let Some((summary, because)) = &found
+        // Garbage collection spares it for a while, as it does a new one.
+        if let Some(Found { summary, because, blobs }) = &found
             && !force
-            && image::keep(&self.layout()?, summary)
+            && self.layout()?.keep_blobs(blobs).unwrap_or(false)
         {
             if *because == Because::SameAnswers {
                 self.remember(&inputs.key_with(&releases.digests), summary)?;
@@ -147,7 +160,7 @@ impl Workshop {
             return Ok((summary.clone(), true));
         }
         let (summary, trace) = self.build(template, arch, &releases).await?;
-        let before = found.iter().flat_map(|(before, _)| before.manifests());
+        let before = found.iter().flat_map(|found| found.summary.manifests());
         let other = before.zip(summary.manifests()).find(|(before, now)| before != now);
         if let Some((before, now)) = other {
             return Err(BuildError::OtherDigest {

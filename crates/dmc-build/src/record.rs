@@ -11,6 +11,7 @@ use dmc_elf::{Closure, Edge};
 use dmc_image::Layout;
 use dmc_template::{ArchTemplate, Placed};
 use dmc_types::{Arch, ImagePath, PackageFacts, PackageName, Sha256, TemplateName};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
@@ -62,6 +63,17 @@ pub struct FileRecord {
     /// Why it is there, the first reason in front.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub reasons: Vec<Edge>,
+}
+
+/// The parts of a record, which are passed over: it was written whole.
+#[derive(Deserialize)]
+#[expect(dead_code, reason = "that they are there is all that counts")]
+struct Outline {
+    template: IgnoredAny,
+    arch: IgnoredAny,
+    packages: IgnoredAny,
+    files: IgnoredAny,
+    notes: IgnoredAny,
 }
 
 impl ImageRecord {
@@ -129,6 +141,12 @@ impl ImageRecord {
         let failed = |source| BuildError::Record { path: path.clone(), source };
         let json = fs::read(&path).map_err(failed)?;
         serde_json::from_slice(&json).map_err(|error| failed(error.into()))
+    }
+
+    /// Whether the record of the image with this manifest is there and whole.
+    pub(crate) fn is_there(layout: &Layout, manifest: &Sha256) -> bool {
+        let json = fs::read(Self::path(layout, manifest));
+        json.is_ok_and(|json| serde_json::from_slice::<Outline>(&json).is_ok())
     }
 
     /// Why a package is in a small image, and the packages that need it, up to one that is there

@@ -31,6 +31,8 @@ pub struct Settings {
     pub verify: String,
     /// The text of `conf/scripts.toml`.
     pub scripts: String,
+    /// The text of `conf/licences.toml`.
+    pub licences: String,
     /// Shipped keyrings by the name that configuration gives them.
     pub keyrings: BTreeMap<String, Cow<'static, [u8]>>,
     /// How layers are compressed, for each form of an image.

@@ -21,7 +21,7 @@ use dmc_image::{Layout, LayoutError};
 use dmc_registry::Registry;
 use dmc_types::{Arch, ImagePath, PackageName, TemplateName};
 use dmc_verify::Report;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -44,7 +44,8 @@ pub struct Workshop {
     pub(crate) keys: Keys,
     /// For tags.
     pub(crate) worktrees: Worktrees,
-    /// Of the layout.
+    /// The layout, once something is to be written there.
+    layout: OnceLock<Layout>,
     index: IndexMemory,
 }
 
@@ -105,8 +106,16 @@ impl Workshop {
             trackers: Trackers::default(),
             keys: Keys::default(),
             worktrees: Worktrees::default(),
+            layout: OnceLock::new(),
             index: IndexMemory::default(),
         })
+    }
+
+    /// Ends a run that the program ends with: what fills its memory is left to the kernel, piece
+    /// by piece would take longer. What wipes itself when it is dropped is dropped.
+    pub fn leave(self) {
+        let Self { settings: Settings { conf, catalog, .. }, archive, metadata, .. } = self;
+        std::mem::forget((conf, catalog, archive, metadata));
     }
 
     /// The run's settings.
@@ -121,12 +130,19 @@ impl Workshop {
 
     /// The layout, made where it is missing.
     pub(crate) fn layout(&self) -> Result<Layout, BuildError> {
-        Ok(Layout::open_or_create(self.settings.out.clone())?.remembering(&self.index))
+        if let Some(layout) = self.layout.get() {
+            return Ok(layout.clone());
+        }
+        let layout = Layout::open_or_create(self.settings.out.clone())?.remembering(&self.index);
+        Ok(self.layout.get_or_init(|| layout).clone())
     }
 
     /// The layout as it is there.
     pub(crate) fn layout_there(&self) -> Result<Layout, LayoutError> {
-        Ok(Layout::open(self.settings.out.clone())?.remembering(&self.index))
+        match self.layout.get() {
+            Some(layout) => Ok(layout.clone()),
+            None => Ok(Layout::open(self.settings.out.clone())?.remembering(&self.index)),
+        }
     }
 
     /// Work for the processor, on rayon's threads.

@@ -165,6 +165,24 @@ fn trixie_is_three_suites_of_two_archives() {
 }
 
 #[test]
+fn the_configurations_names_of_licences_join_the_shipped_ones() {
+    let shipped = fs::read_to_string(repository().join("conf/licences.toml")).unwrap();
+    let ours = b"[licences.names]\nOwn = \"LicenseRef-own\"\nExpat = \"X11\"\nISC = \"\"";
+    let layers = [
+        ConfLayer { file: "conf/dmc.conf", bytes: &conf() },
+        ConfLayer { file: "test", bytes: ours },
+    ];
+    let licences = Conf::read(&layers).unwrap().licences;
+    let names = licences.all_names(&shipped).unwrap();
+    let id = |name: &str| names.get(name).map(String::as_str);
+    assert_eq!(
+        ["Own", "Expat", "ISC", "GPL-2+"].map(id),
+        [Some("LicenseRef-own"), Some("X11"), None, Some("GPL-2.0-or-later")]
+    );
+    assert!(licences.all_names("Expat = 1").unwrap_err().to_string().contains("licences.toml"));
+}
+
+#[test]
 fn every_shipped_keyring_is_named_and_every_named_one_is_shipped() {
     let bytes = conf();
     let conf = Conf::read(&[ConfLayer { file: "conf/dmc.conf", bytes: &bytes }]).unwrap();

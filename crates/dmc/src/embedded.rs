@@ -24,6 +24,11 @@ pub(crate) fn scripts() -> &'static str {
     text("scripts.toml")
 }
 
+/// What Debian's licences are called elsewhere.
+pub(crate) fn licences() -> &'static str {
+    text("licences.toml")
+}
+
 fn text(name: &str) -> &'static str {
     CONF.get_file(name).and_then(include_dir::File::contents_utf8).unwrap_or_default()
 }

@@ -34,13 +34,12 @@ fn with_catalog(command: Command) -> Command {
 
 /// Prints completions or the man page where they are asked for.
 pub(crate) fn print_generated(args: &Args) -> bool {
-    let mut command = Args::command();
     let mut out = Vec::new();
     if let Some(shell) = args.completions {
-        clap_complete::generate(shell, &mut command, "dmc", &mut out);
+        clap_complete::generate(shell, &mut Args::command(), "dmc", &mut out);
     } else if args.man {
         // Writing to memory does not fail.
-        let _ = clap_mangen::Man::new(with_catalog(command)).render(&mut out);
+        let _ = clap_mangen::Man::new(with_catalog(Args::command())).render(&mut out);
     } else {
         return false;
     }

@@ -191,6 +191,9 @@ fn do_tasks(
             signal = interrupt::signal(), if tests => Some(signal),
         }
     });
+    if let Some(workshop) = Arc::into_inner(workshop) {
+        workshop.leave();
+    }
     match interrupted {
         Some(signal) => {
             bars.clear();

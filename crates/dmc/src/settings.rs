@@ -121,6 +121,7 @@ pub(crate) fn settings(args: &Args, env: &Environment) -> Result<Settings, Comma
         rules: rules(&conf)?,
         verify: embedded::verify().to_owned(),
         scripts: embedded::scripts().to_owned(),
+        licences: embedded::licences().to_owned(),
         keyrings: embedded::keyrings(),
         compression,
         store,

@@ -6,11 +6,16 @@
 //! well. Text, names, dates and `Valid-Until` are looked at each time.
 
 use crate::memory::{Memory, Signers};
+use crate::mirror::{KeyFiles, KeyTexts, Mirror, MirrorError};
+use crate::release::Owner;
 use crate::store::{Store, StoreError};
+use bytes::Bytes;
 use dmc_deb::release::{Demand, Keyring, Release, ReleaseError, Verdict};
+use dmc_deb::sources::SignedBy;
 use dmc_types::{Sha256, Suite, UnixTime};
 use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A [`Verdict`] as it is written down; its place tells the digest.
 #[derive(Debug, Serialize, Deserialize)]
@@ -49,7 +54,7 @@ impl Wish {
     /// The release that is remembered, by a verdict of the last day; none where either is missing.
     pub(super) fn recall(
         &self,
-        bytes: &[u8],
+        bytes: &Bytes,
         keys: &Sha256,
         (store, memory): (&Store, Option<&Memory>),
     ) -> Result<Option<(Release, Signers)>, ReleaseError> {
@@ -95,6 +100,60 @@ impl Wish {
         let successors = memory.map(|memory| memory.successors.as_slice()).unwrap_or_default();
         let allowed = keys.iter().flat_map(|ring| ring.restricted_to(successors).fingerprints());
         Ok((release, Signers { good, allowed: allowed.collect() }))
+    }
+}
+
+/// The keyrings that count for a mirror, parsed only where a signature is to be judged.
+#[derive(Debug)]
+pub(super) struct Keys {
+    texts: KeyTexts,
+    pub(super) digest: Sha256,
+    parsed: Mutex<Option<Arc<Vec<Keyring>>>>,
+}
+
+impl Keys {
+    pub(super) fn keyrings(&self) -> Result<Arc<Vec<Keyring>>, MirrorError> {
+        let mut parsed = self.parsed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(keyrings) = &*parsed {
+            return Ok(Arc::clone(keyrings));
+        }
+        let keyrings = Arc::new(self.texts.keyrings()?);
+        *parsed = Some(Arc::clone(&keyrings));
+        Ok(keyrings)
+    }
+}
+
+/// The keyrings of a run, read once for all mirrors of an owner that name the same.
+#[derive(Debug, Default)]
+pub(super) struct KeyringsOfRun(Mutex<Vec<(WhoseKeys, Arc<Keys>)>>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct WhoseKeys {
+    third_party: Option<String>,
+    signed_by: SignedBy,
+}
+
+impl KeyringsOfRun {
+    pub(super) fn of(
+        &self,
+        owner: &Owner,
+        files: &KeyFiles<'_>,
+        mirror: &Mirror,
+    ) -> Result<Arc<Keys>, MirrorError> {
+        let third_party = match owner {
+            Owner::Vendor(_) => None,
+            Owner::ThirdParty(name) => Some(name.clone()),
+        };
+        let whose = WhoseKeys { third_party, signed_by: mirror.signed_by.clone() };
+        let mut read = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, keys)) = read.iter().find(|(of, _)| *of == whose) {
+            return Ok(Arc::clone(keys));
+        }
+        let texts = files.of(mirror)?;
+        let keys = Keys { digest: texts.digest(), texts, parsed: Mutex::default() };
+        let keys = Arc::new(keys);
+        read.push((whose, Arc::clone(&keys)));
+        Ok(keys)
     }
 }
 

@@ -27,6 +27,7 @@ use crate::spec::ArchiveSpec;
 use crate::store::Store;
 use crate::transport::Transport;
 use dmc_types::{Arch, Checksum, PackageFacts};
+use judge::KeyringsOfRun;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -44,6 +45,7 @@ pub struct Archive {
     apt: AptConfiguration,
     store: Store,
     transport: Transport,
+    keyrings: KeyringsOfRun,
     releases: OnceCell<Vec<AcceptedRelease>>,
     indices: Shared<Arch, Arc<Packages>>,
     facts: Shared<Checksum, Arc<PackageFacts>>,
@@ -63,6 +65,7 @@ impl Archive {
             apt,
             store,
             transport,
+            keyrings: KeyringsOfRun::default(),
             releases: OnceCell::new(),
             indices: Shared::default(),
             facts: Shared::default(),

@@ -1,19 +1,20 @@
 //! From mirrors to accepted releases.
 
-use super::judge::Wish;
+use super::judge::{Keys, Wish};
 use super::{Archive, on_processor};
 use crate::error::ArchiveError;
 use crate::memory::{Memory, Past, Signers};
-use crate::mirror::{self, KeyFiles, KeyTexts, KnownFrom, Mirror, MirrorError};
+use crate::mirror::{self, KeyFiles, KnownFrom, Mirror, MirrorError};
 use crate::release::{AcceptedRelease, News, Owner, PassedOver, ReleaseFailure};
 use crate::spec::{Floor, Keyrings, Role, SiteSpec, ThirdPartySpec};
 use crate::transport::{FetchCause, FetchError, shown};
-use dmc_deb::release::{Keyring, LARGEST, Release, ReleaseError};
+use bytes::Bytes;
+use dmc_deb::release::{LARGEST, Release, ReleaseError};
 use dmc_deb::sources::SignedBy;
 use dmc_types::{Arch, Sha256, Suite, UnixTime};
 use futures::future::join_all;
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use tracing::Instrument as _;
 
 /// What an archive must be, and what is to be read of it.
@@ -155,17 +156,12 @@ impl Archive {
     ) -> Result<Vec<AcceptedRelease>, (usize, ArchiveError)> {
         let texts =
             join_all(wanted.suites.iter().map(|suite| self.in_release(mirror, suite))).await;
-        let mut keys = None;
         let mut jobs = Vec::new();
         for (place, (suite, text)) in wanted.suites.iter().zip(texts).enumerate() {
             let text = text.map_err(|error| (place, error))?;
-            let keys = if let Some(keys) = &keys {
-                Arc::clone(keys)
-            } else {
-                let read = self.key_files(wanted.keyrings, wanted.name).of(mirror);
-                let read = read.map_err(|error| (place, error.into()))?;
-                Arc::clone(keys.insert(Arc::new(Keys::new(read))))
-            };
+            let files = self.key_files(wanted.keyrings, wanted.name);
+            let keys = self.keyrings.of(&wanted.owner, &files, mirror);
+            let keys = keys.map_err(|error| (place, error.into()))?;
             jobs.push(self.accept(wanted, mirror, suite, text, keys));
         }
         let mut accepted = Vec::new();
@@ -180,9 +176,9 @@ impl Archive {
         let kept = self.store.release(mirror.url.as_str(), suite)?;
         let url = mirror::below(&mirror.url, &format!("dists/{suite}/InRelease"));
         match (self.transport.to_memory(&url, LARGEST as u64).await, kept) {
-            (Ok(bytes), kept) => Ok(Fetched { bytes, kept, from_store: false }),
+            (Ok(bytes), kept) => Ok(Fetched { bytes: bytes.into(), kept, from_store: false }),
             (Err(FetchError { cause: FetchCause::Offline, .. }), Some(bytes)) => {
-                Ok(Fetched { bytes, kept: None, from_store: true })
+                Ok(Fetched { bytes: bytes.into(), kept: None, from_store: true })
             }
             (Err(source), _) => Err(ReleaseFailure::Fetch { suite: suite.clone(), source }.into()),
         }
@@ -283,7 +279,7 @@ impl Archive {
         if self.store.is_read_only() {
             return Ok(());
         }
-        if !text.from_store && text.kept.as_ref() != Some(&text.bytes) {
+        if !text.from_store && text.kept.as_deref() != Some(&*text.bytes) {
             self.store.put_release(mirror.url.as_str(), suite, &text.bytes)?;
         }
         if before.as_ref().is_none_or(|before| before.digest != release.digest()) {
@@ -305,30 +301,6 @@ fn none_fits(wanted: &Wanted<'_>, passed: Vec<PassedOver>, last: ReleaseFailure)
     ReleaseFailure::NoneFits { vendor, passed, source: Box::new(last) }.into()
 }
 
-/// The keyrings that count, parsed once a mirror and only where a signature is to be judged.
-struct Keys {
-    texts: KeyTexts,
-    digest: Sha256,
-    parsed: Mutex<Option<Arc<Vec<Keyring>>>>,
-}
-
-impl Keys {
-    fn new(texts: KeyTexts) -> Self {
-        let digest = texts.digest();
-        Self { texts, digest, parsed: Mutex::default() }
-    }
-
-    fn keyrings(&self) -> Result<Arc<Vec<Keyring>>, MirrorError> {
-        let mut parsed = self.parsed.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(keyrings) = &*parsed {
-            return Ok(Arc::clone(keyrings));
-        }
-        let keyrings = Arc::new(self.texts.keyrings()?);
-        *parsed = Some(Arc::clone(&keyrings));
-        Ok(keyrings)
-    }
-}
-
 /// What judging a text came to.
 struct Judged {
     text: Fetched,
@@ -338,7 +310,7 @@ struct Judged {
 
 /// An `InRelease`, not verified yet, beside the one that was kept.
 struct Fetched {
-    bytes: Vec<u8>,
+    bytes: Bytes,
     kept: Option<Vec<u8>>,
     from_store: bool,
 }

@@ -268,7 +268,8 @@ fn provided(field: &str) -> impl Iterator<Item = &str> {
 }
 
 fn stays_below(path: &str) -> bool {
-    !path.is_empty() && path.split('/').all(|part| !matches!(part, "" | "." | ".."))
+    let mut parts = path.as_bytes().split(|byte| *byte == b'/');
+    !path.is_empty() && parts.all(|part| !matches!(part, b"" | b"." | b".."))
 }
 
 #[cfg(test)]

@@ -68,17 +68,19 @@ pub(crate) fn choices(
     link: Link,
 ) -> Vec<IndexChoice> {
     let stem = format!("{component}/binary-{arch}/Packages");
-    let plain = release.file(&stem).map(|file| file.size);
+    let there: Vec<_> = release.files_starting(&stem).collect();
+    let known = |path: &str| there.iter().find(|(known, _)| *known == path).map(|(_, file)| *file);
+    let plain = known(&stem).map(|file| file.size);
     let forms = match link {
         Link::Fast => [(".gz", Form::Gz), (".xz", Form::Xz), ("", Form::Plain)],
         Link::Slow => [(".xz", Form::Xz), (".gz", Form::Gz), ("", Form::Plain)],
     };
-    let known = forms.into_iter().filter_map(|(suffix, form)| {
+    let choices = forms.into_iter().filter_map(|(suffix, form)| {
         let path = format!("{stem}{suffix}");
-        let file = release.file(&path)?;
+        let file = known(&path)?;
         Some(IndexChoice { path, file, plain, form })
     });
-    known.collect()
+    choices.collect()
 }
 
 /// The compiled index, made from any of these files; none where it is not in the store.

@@ -9,7 +9,7 @@ use dmc_deb::sources::SignedBy;
 use dmc_types::Sha256;
 use sha2::Digest as _;
 use std::borrow::Cow;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 
 /// Largest keyring that is read, in bytes; Debian's has 60 kB.
@@ -139,11 +139,14 @@ impl KeyFiles<'_> {
 }
 
 fn read(path: &Utf8Path) -> io::Result<Vec<u8>> {
-    if fs::metadata(path)?.len() > LARGEST {
+    let file = File::open(path)?;
+    let length = file.metadata()?.len();
+    if length > LARGEST {
         return Err(ErrorKind::FileTooLarge.into());
     }
-    let mut bytes = Vec::new();
-    File::open(path)?.take(LARGEST).read_to_end(&mut bytes)?;
+    // One more, so that the end is found without growing.
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default() + 1);
+    file.take(LARGEST).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
@@ -152,6 +155,7 @@ mod tests {
     use super::*;
     use crate::mirror::KnownFrom;
     use reqwest::Url;
+    use std::fs;
 
     fn mirror(signed_by: SignedBy) -> Mirror {
         Mirror::new(&Url::parse("http://a/").unwrap(), KnownFrom::Vendor, signed_by)

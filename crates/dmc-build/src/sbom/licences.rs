@@ -48,7 +48,7 @@ impl Workshop {
         let (layout, manifest, _) = self.manifest(template, arch)?;
         let files = read::files(&layout, &manifest)?;
         let image = read::image(&self.settings, &layout, &manifest, &files)?;
-        let (names, deny) = (names(&self.settings), &self.settings.conf.licences.deny);
+        let (names, deny) = (names(&self.settings)?, &self.settings.conf.licences.deny);
         let packages = image.packages.into_iter().map(|(name, package)| {
             let expression = package.licensing.expression();
             PackageLicence {

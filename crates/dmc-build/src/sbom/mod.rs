@@ -49,7 +49,7 @@ pub(crate) fn describe(
 ) -> Result<(), BuildError> {
     let _span = tracing::trace_span!(target: "dmc_trace", "describe").entered();
     let image = read::image(settings, layout, manifest, files)?;
-    let names = names(settings);
+    let names = names(settings)?;
     let version = env!("CARGO_PKG_VERSION");
     let document = |kind, bytes| document(kind, bytes, &image.created);
     let mut documents = vec![
@@ -91,8 +91,8 @@ fn document(kind: Kind, bytes: Vec<u8>, created: &str) -> Document {
     Document { artifact_type, media_type, bytes, annotations }
 }
 
-fn names(settings: &Settings) -> Names {
-    Names::new(settings.conf.licences.names.clone())
+fn names(settings: &Settings) -> Result<Names, BuildError> {
+    Ok(Names::new(settings.conf.licences.all_names(&settings.licences)?))
 }
 
 impl Workshop {

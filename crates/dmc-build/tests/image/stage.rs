@@ -87,6 +87,7 @@ impl Stage {
             rules: rules(),
             verify: fs::read_to_string(repository().join("conf/verify.toml")).unwrap(),
             scripts: fs::read_to_string(repository().join("conf/scripts.toml")).unwrap(),
+            licences: fs::read_to_string(repository().join("conf/licences.toml")).unwrap(),
             keyrings: BTreeMap::from([("test".to_owned(), KEY.public_binary().into())]),
             compression: dmc_types::Compressions::default(),
             store: self.path("store"),

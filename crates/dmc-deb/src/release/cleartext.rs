@@ -64,6 +64,11 @@ impl<'a> Cleartext<'a> {
         &self.text
     }
 
+    /// The same for good.
+    pub(super) fn into_text(self) -> Cow<'a, [u8]> {
+        self.text
+    }
+
     /// The text as it is hashed: lines joined by CR and LF, none after the last.
     pub(super) fn canonical(&self) -> Vec<u8> {
         let mut canonical = Vec::with_capacity(self.text.len() + self.text.len() / 32);

@@ -3,14 +3,15 @@
 
 use super::text::malformed;
 use super::{IndexFile, ReleaseError};
+use bytes::Bytes;
 use dmc_types::Checksum;
-use memchr::memmem;
+use memchr::{memchr, memmem, memrchr};
 
-/// The lines of a release's strongest checksums.
+/// The lines of a release's strongest checksums, where they stand in its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct IndexFiles {
     field: Field,
-    lines: Box<str>,
+    lines: Bytes,
 }
 
 /// Fields of checksums that are strong enough.
@@ -39,16 +40,17 @@ impl Field {
 }
 
 impl IndexFiles {
-    pub(super) fn new(field: Field, lines: &str) -> Self {
-        Self { field, lines: lines.into() }
+    pub(super) fn new(field: Field, lines: Bytes) -> Self {
+        Self { field, lines }
     }
 
     /// Reads every line: each must be of digest, size and a path that leads nowhere else, and no
     /// two may differ about one path.
     pub(super) fn check(&self) -> Result<(), ReleaseError> {
         let mut files = Vec::new();
-        for line in self.lines.lines().filter(|line| !line.trim().is_empty()) {
+        for line in self.lines().filter(|line| !line.trim_ascii().is_empty()) {
             files.push(self.read(line).ok_or_else(|| {
+                let line = String::from_utf8_lossy(line);
                 let shown: String = line.trim().chars().take(200).collect();
                 self.malformed(format!("has a line that cannot be read: `{shown}`"))
             })?);
@@ -61,32 +63,39 @@ impl IndexFiles {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, IndexFile)> {
-        self.lines.lines().filter_map(|line| self.read(line))
+        self.lines().filter_map(|line| self.read(line))
     }
 
     /// What is said of a path.
     pub(super) fn get(&self, path: &str) -> Option<IndexFile> {
-        self.lines_with(path).find(|(found, _)| *found == path).map(|(_, file)| file)
+        self.starting(path).find(|(found, _)| *found == path).map(|(_, file)| file)
     }
 
-    /// Whether there is a path that begins so.
-    pub(super) fn has_below(&self, folder: &str) -> bool {
-        self.lines_with(folder).any(|(path, _)| path.starts_with(folder))
+    /// The paths that begin so.
+    pub(super) fn starting<'a>(
+        &'a self,
+        start: &'a str,
+    ) -> impl Iterator<Item = (&'a str, IndexFile)> {
+        self.lines_with(start).filter(move |(path, _)| path.starts_with(start))
     }
 
     /// The lines that have this text somewhere.
     fn lines_with<'a>(&'a self, text: &'a str) -> impl Iterator<Item = (&'a str, IndexFile)> {
         let lines = &*self.lines;
-        memmem::find_iter(lines.as_bytes(), text.as_bytes()).filter_map(move |at| {
+        memmem::find_iter(lines, text.as_bytes()).filter_map(move |at| {
             let (before, after) = lines.split_at_checked(at)?;
-            let start = before.rfind('\n').map_or(0, |end| end + 1);
-            let end = after.find('\n').map_or(lines.len(), |length| at + length);
+            let start = memrchr(b'\n', before).map_or(0, |end| end + 1);
+            let end = memchr(b'\n', after).map_or(lines.len(), |length| at + length);
             self.read(lines.get(start..end)?)
         })
     }
 
-    fn read<'a>(&self, line: &'a str) -> Option<(&'a str, IndexFile)> {
-        let mut words = line.split_ascii_whitespace();
+    fn lines(&self) -> impl Iterator<Item = &[u8]> {
+        self.lines.split(|byte| *byte == b'\n')
+    }
+
+    fn read<'a>(&self, line: &'a [u8]) -> Option<(&'a str, IndexFile)> {
+        let mut words = std::str::from_utf8(line).ok()?.split_ascii_whitespace();
         let checksum = self.field.checksum(words.next()?)?;
         let size = words.next()?.parse().ok()?;
         let path = words.next().filter(|path| stays_below(path))?;

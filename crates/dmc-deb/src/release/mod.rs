@@ -21,10 +21,12 @@ pub use error::{Moment, ReleaseError, utc};
 pub use keyring::{Certificate, Keyring, KeyringError};
 pub use text::parse_time;
 
+use bytes::Bytes;
 use cleartext::Cleartext;
 use dmc_types::{Checksum, Sha256, Suite, UnixTime};
 use files::IndexFiles;
 use sha2::Digest as _;
+use std::borrow::Cow;
 
 /// How far an archive's clock may be ahead of ours, in seconds.
 pub const CLOCK_SKEW: UnixTime = 600;
@@ -128,7 +130,8 @@ impl Release {
             from: demand.now,
             until: good.until.unwrap_or(day).min(day),
         };
-        let release = Self::read(&message, verdict, demand)?;
+        let text = Bytes::copy_from_slice(message.text());
+        let release = Self::read(&text, verdict, demand)?;
         // What was kept a verdict about has been read.
         release.text.files.check()?;
         Ok(release)
@@ -136,11 +139,12 @@ impl Release {
 
     /// The same by a verdict that was kept: signatures are not judged again, all else is. None
     /// where the verdict is about other bytes or another time; snapshots are always judged anew.
+    /// The release keeps the bytes.
     ///
     /// # Errors
     /// See [`ReleaseError`].
     pub fn recall(
-        in_release: &[u8],
+        in_release: &Bytes,
         verdict: &Verdict,
         demand: &Demand<'_>,
     ) -> Result<Option<Self>, ReleaseError> {
@@ -151,16 +155,15 @@ impl Release {
         if !applies {
             return Ok(None);
         }
-        let message = Cleartext::split(in_release)?;
-        Self::read(&message, verdict.clone(), demand).map(Some)
+        let text = match Cleartext::split(in_release)?.into_text() {
+            Cow::Borrowed(text) => in_release.slice_ref(text),
+            Cow::Owned(text) => text.into(),
+        };
+        Self::read(&text, verdict.clone(), demand).map(Some)
     }
 
-    fn read(
-        message: &Cleartext<'_>,
-        verdict: Verdict,
-        demand: &Demand<'_>,
-    ) -> Result<Self, ReleaseError> {
-        let text = ReleaseText::parse(message.text())?;
+    fn read(text: &Bytes, verdict: Verdict, demand: &Demand<'_>) -> Result<Self, ReleaseError> {
+        let text = ReleaseText::parse(text)?;
         text.check_names(demand)?;
         let accepted_expired = text.check_times(demand)?;
         Ok(Self { text, verdict, accepted_expired })
@@ -260,6 +263,14 @@ impl Release {
     /// `main/binary-amd64/Packages.xz`.
     pub fn file(&self, path: &str) -> Option<IndexFile> {
         self.text.files.get(path)
+    }
+
+    /// The indices whose paths begin so, as [`Release::file`] has them.
+    pub fn files_starting<'a>(
+        &'a self,
+        start: &'a str,
+    ) -> impl Iterator<Item = (&'a str, IndexFile)> {
+        self.text.files.starting(start)
     }
 
     /// All indices by path, in the order of the text.

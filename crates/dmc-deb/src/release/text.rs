@@ -3,6 +3,7 @@
 use super::files::{Field, IndexFiles};
 use super::{CLOCK_SKEW, Demand, ReleaseError, ReleaseText};
 use crate::deb822;
+use bytes::Bytes;
 use dmc_types::UnixTime;
 use std::collections::BTreeMap;
 
@@ -11,14 +12,14 @@ const MOST_SUCCESSORS: usize = 32;
 
 impl ReleaseText {
     /// Reads the signed text, which must be one paragraph.
-    pub(super) fn parse(text: &[u8]) -> Result<Self, ReleaseError> {
+    pub(super) fn parse(text: &Bytes) -> Result<Self, ReleaseError> {
         let mut stanzas = deb822::stanzas(text);
         let (Some(stanza), None) = (stanzas.next(), stanzas.next()) else {
             return Err(malformed("Date", "is not in one single paragraph"));
         };
         let fields = Fields::of(stanza)?;
         let date = fields.time("Date")?.ok_or_else(|| malformed("Date", "is missing"))?;
-        let files = fields.files()?;
+        let files = fields.files(text)?;
         let components = fields.list("Components");
         Ok(Self {
             origin: fields.text("Origin"),
@@ -89,7 +90,9 @@ pub(super) fn answers(asked: &str, suite: &str, codename: &str) -> bool {
 /// A security suite's Components read `updates/main`, its paths `main/…`.
 fn as_in_paths(component: String, files: &IndexFiles) -> String {
     match component.rsplit_once('/') {
-        Some((_, last)) if !files.has_below(&format!("{component}/")) => last.to_owned(),
+        Some((_, last)) if files.starting(&format!("{component}/")).next().is_none() => {
+            last.to_owned()
+        }
         _ => component,
     }
 }
@@ -146,10 +149,10 @@ impl<'a> Fields<'a> {
         }
     }
 
-    fn files(&self) -> Result<IndexFiles, ReleaseError> {
+    fn files(&self, text: &Bytes) -> Result<IndexFiles, ReleaseError> {
         let strongest = Field::STRONGEST_FIRST.into_iter().find_map(|field| {
             let lines = self.get(field.name())?;
-            Some(IndexFiles::new(field, lines))
+            Some(IndexFiles::new(field, text.slice_ref(lines.as_bytes())))
         });
         strongest.ok_or(ReleaseError::WeakChecksums)
     }

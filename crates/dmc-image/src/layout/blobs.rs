@@ -27,20 +27,31 @@ impl Layout {
     /// Whether a blob of that digest and size is there; if so, garbage collection spares it for
     /// a while even where nothing refers to it. Its bytes are not read.
     pub fn keep_blob(&self, digest: &Sha256, size: u64) -> Result<bool, LayoutError> {
+        self.keep_blobs(&[(*digest, size)])
+    }
+
+    /// The same of several: whether all are there.
+    pub fn keep_blobs(&self, blobs: &[(Sha256, u64)]) -> Result<bool, LayoutError> {
         // Not while garbage is collected: it must see the new time or have removed the blob.
         let _lock = self.lock_shared()?;
-        let path = self.blob_path(digest);
-        let touched = File::open(&path).and_then(|file| {
-            let there = file.metadata()?.len() == size;
-            if there {
-                file.set_modified(SystemTime::now())?;
+        let now = SystemTime::now();
+        for (digest, size) in blobs {
+            let path = self.blob_path(digest);
+            let touched = File::open(&path).and_then(|file| {
+                let there = file.metadata()?.len() == *size;
+                if there {
+                    file.set_modified(now)?;
+                }
+                Ok(there)
+            });
+            match touched {
+                Ok(true) => {}
+                Ok(false) => return Ok(false),
+                Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
+                Err(e) => return Err(LayoutError::io("keep", &path, e)),
             }
-            Ok(there)
-        });
-        match touched {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
-            result => result.map_err(|e| LayoutError::io("keep", &path, e)),
         }
+        Ok(true)
     }
 
     /// Writes a document, or leaves it where the same bytes are there.

@@ -65,13 +65,8 @@ impl Layout {
     /// [`LayoutError::NotALayout`] where there is none.
     pub fn open(root: impl Into<Utf8PathBuf>) -> Result<Self, LayoutError> {
         let layout = Self { root: root.into(), memory: IndexMemory::default() };
-        match layout.marker()? {
-            None => Err(LayoutError::NotALayout { path: layout.root }),
-            Some(marker) if marker.image_layout_version == "1.0.0" => Ok(layout),
-            Some(Marker { image_layout_version: version }) => {
-                Err(LayoutError::Version { path: layout.root, version })
-            }
-        }
+        layout.accept(layout.marker()?)?;
+        Ok(layout)
     }
 
     /// Opens the layout at `root`, or makes one where there is nothing or an empty folder.
@@ -80,14 +75,29 @@ impl Layout {
     /// [`LayoutError::NotALayout`] for a folder with other contents.
     pub fn open_or_create(root: impl Into<Utf8PathBuf>) -> Result<Self, LayoutError> {
         let layout = Self { root: root.into(), memory: IndexMemory::default() };
-        let root = &layout.root;
-        fs::create_dir_all(root).map_err(|e| LayoutError::io("create", root, e))?;
-        if layout.marker()?.is_none() {
+        let mut marker = layout.marker()?;
+        if marker.is_none() {
+            create_folder(&layout.root)?;
             layout.create()?;
+            marker = layout.marker()?;
         }
-        let blobs = root.join("blobs/sha256");
-        fs::create_dir_all(&blobs).map_err(|e| LayoutError::io("create", &blobs, e))?;
-        Self::open(layout.root)
+        layout.accept(marker)?;
+        let blobs = layout.root.join("blobs/sha256");
+        if !blobs.is_dir() {
+            create_folder(&blobs)?;
+        }
+        Ok(layout)
+    }
+
+    fn accept(&self, marker: Option<Marker>) -> Result<(), LayoutError> {
+        let path = || self.root.clone();
+        match marker {
+            None => Err(LayoutError::NotALayout { path: path() }),
+            Some(marker) if marker.image_layout_version == "1.0.0" => Ok(()),
+            Some(Marker { image_layout_version: version }) => {
+                Err(LayoutError::Version { path: path(), version })
+            }
+        }
     }
 
     /// The same layout, with what is remembered of its `index.json` from other openings.
@@ -186,6 +196,10 @@ impl Layout {
             Err(e) => Err(LayoutError::io("read", &path, e)),
         }
     }
+}
+
+fn create_folder(path: &Utf8Path) -> Result<(), LayoutError> {
+    fs::create_dir_all(path).map_err(|e| LayoutError::io("create", path, e))
 }
 
 /// The whole of a file, if it is there and not larger than `limit`.

@@ -1,6 +1,8 @@
 //! `[licences]`: what licences are called, and which are not wanted.
 
+use super::ConfError;
 use super::file::replace;
+use crate::text;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -18,8 +20,20 @@ pub struct Licences {
     /// Those that no package of an image may be under, by Debian's short names or SPDX's
     /// identifiers; a final `*` stands for whatever follows.
     pub deny: Vec<String>,
-    /// SPDX's identifiers by Debian's short names.
+    /// SPDX's identifiers by Debian's short names, besides the shipped ones or in their place;
+    /// empty for a name that is to have none.
     pub names: BTreeMap<String, String>,
+}
+
+impl Licences {
+    /// All names: those of `shipped`, the text of `conf/licences.toml`, with the configuration's
+    /// over them.
+    pub fn all_names(&self, shipped: &str) -> Result<BTreeMap<String, String>, ConfError> {
+        let mut names: BTreeMap<_, _> = text::read("conf/licences.toml", shipped.as_bytes())?;
+        names.extend(self.names.clone());
+        names.retain(|_, id: &mut String| !id.is_empty());
+        Ok(names)
+    }
 }
 
 impl LicencesFile {
@@ -29,10 +43,6 @@ impl LicencesFile {
     }
 
     pub(super) fn check(self) -> Licences {
-        let named = |(_, id): &(String, String)| !id.is_empty();
-        Licences {
-            deny: self.deny.unwrap_or_default(),
-            names: self.names.into_iter().filter(named).collect(),
-        }
+        Licences { deny: self.deny.unwrap_or_default(), names: self.names }
     }
 }
