@@ -46,6 +46,7 @@ pub struct Workshop {
     pub(crate) worktrees: Worktrees,
     /// The layout, once something is to be written there.
     layout: OnceLock<Layout>,
+    /// What was read of its `index.json`, by whoever opened it.
     index: IndexMemory,
 }
 
